@@ -89,7 +89,11 @@ class Manifest:
 
 
 def read_manifest(place: str | Path) -> Manifest | None:
-    """Read the manifest of a stage's output; None if the output is not whole."""
+    """Read the manifest of a stage's output; None if the output is not whole.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
     try:
         path = local_copy(join(str(place), MANIFEST))
         return Manifest(**json.loads(path.read_text("utf-8")))
@@ -192,6 +196,10 @@ def fingerprint(
 
     Returns:
         The fingerprint, as a manifest keeps it.
+
+    Raises:
+        MissingError: an input is not there.
+        UnavailableError: the store does not answer.
     """
     made = {name: place for name, place in inputs.items() if name != USER_INPUT}
     content = _map_places(made, _content)
@@ -246,6 +254,10 @@ def execute(
 
     Returns:
         The output's manifest.
+
+    Raises:
+        MissingError: an input is not there.
+        UnavailableError: the store does not answer, or the disk is full.
     """
     begun = time.perf_counter()
     call = fingerprint(module, stage, config, inputs)

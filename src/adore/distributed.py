@@ -179,7 +179,17 @@ def broadcast(value: T) -> T:
 
 
 def broadcast_file(place: str) -> bytes:
-    """Return the file that rank 0 reads at a place, in every process; empty if there is none."""
+    """Return the file that rank 0 reads at a place, in every process.
+
+    Args:
+        place: the file's place, of which rank 0 alone reads.
+
+    Returns:
+        The file's bytes; empty if there is none.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
     if not is_main():
         return broadcast(b"")
     try:
@@ -233,6 +243,9 @@ def save_shared(folder: Path, name: str) -> str:
 
     Returns:
         The copy's place.
+
+    Raises:
+        UnavailableError: the store does not answer.
     """
     place = join(resume_dir(), name)
     with open_output(place) as aside:

@@ -36,7 +36,8 @@ def judge(
         One judgement an item, in the items' order.
 
     Raises:
-        ConfigError: there is no such rule book, or it is not valid.
+        MissingError: there is no such rule book.
+        ConfigError: the rule book is not valid.
 
     Example:
         >>> from adore import Item, judge

@@ -120,6 +120,9 @@ def ndcg(scores: Floats, grades: Ints, *, k: int = 10) -> float:
     Returns:
         A number in [0, 1], or NaN where no item has a gain (nothing can be ranked well).
 
+    Raises:
+        ConfigError: there is no item, or not one grade a score.
+
     Source: gains: Reddy et al. 2022, arXiv 2206.06588; ties: McSherry and Najork 2008. Equals
         scikit-learn's ``ndcg_score(gains, scores, k=k)``.
     """

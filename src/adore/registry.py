@@ -81,7 +81,17 @@ class Registry(Generic[T]):
         return part
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that registers what it decorates under a name."""
+        """Decorator that registers what it decorates under a name.
+
+        Args:
+            name: its word in profiles, tables and error texts.
+
+        Returns:
+            The decorator; it returns the part unchanged.
+
+        Raises:
+            ConfigError: the name is taken by another part.
+        """
         return lambda part: self.add(name, part)
 
     def remove(self, name: str) -> None:

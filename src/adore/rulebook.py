@@ -114,7 +114,7 @@ class RuleBook:
 
     @staticmethod
     def load(name_or_path: str = "general") -> RuleBook:
-        """Load a rule book; one that does not exist is a ``MissingError``.
+        """Load a rule book.
 
         Args:
             name_or_path: a name under ``adore/rulebooks``, or a path.
@@ -123,8 +123,9 @@ class RuleBook:
             The book.
 
         Raises:
-            ConfigError: unreadable, unknown keys or attributes, a rule by which a conflict would
-                raise a grade, no rule, two rules of one attribute or id.
+            MissingError: there is no such book.
+            ConfigError: unreadable, unknown keys or attributes, a rule by which a
+                conflict would raise a grade, no rule, two rules of one attribute or id.
         """
         book_path = find_book(name_or_path)
         try:
@@ -170,14 +171,16 @@ class RuleBook:
     def of_dataset(prepared: Path, name: str = "") -> RuleBook:
         """Load the rule book of a prepared data set.
 
-        One that does not exist is a ``MissingError``, also where an older ADORE made ``prepared``.
-
         Args:
             prepared: output of ``prepare``, which holds a copy of the rule book.
             name: overrides it, if given.
 
         Returns:
             The rule book.
+
+        Raises:
+            MissingError: there is no such book, or an older ADORE made ``prepared``.
+            ConfigError: the book is not valid.
         """
         copied_book = prepared / RULEBOOK_FILE
         check(

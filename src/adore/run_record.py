@@ -76,7 +76,17 @@ class Failure:
 
 
 def read_run(run: str) -> RunRecord:
-    """Read ``run.json``; nothing if there is none, or it is not whole."""
+    """Read ``run.json``.
+
+    Args:
+        run: the run's place.
+
+    Returns:
+        The record; empty if there is none, or it is not whole.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
     try:
         path = local_copy(join(run, RUN))
         return dict(json.loads(path.read_text("utf-8")))
@@ -98,6 +108,9 @@ def begin_run(
 
     Returns:
         What was written.
+
+    Raises:
+        UnavailableError: the store does not answer.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     owner: RunRecord = {"host": socket.gethostname(), "pid": os.getpid()}
@@ -147,8 +160,12 @@ def running_elsewhere(record: RunRecord) -> str:
 def check_free(run: str) -> None:
     """Refuse a place that another process of this machine writes to.
 
+    Args:
+        run: the run's place.
+
     Raises:
-        AdoreError: names the process.
+        AdoreError: another process runs it; the text names the process.
+        UnavailableError: the store does not answer.
     """
     other = running_elsewhere(read_run(run))
     fix = "wait for it, stop it, or give another OUT"

@@ -53,6 +53,9 @@ def draw_weights(n: int, *, draws: int = 2000, seed: int = 0) -> Floats:
 
     Returns:
         Shape [draws, n]; rows sum to n.
+
+    Raises:
+        ConfigError: ``n`` or ``draws`` is not positive.
     """
     check(n > 0, "queries", n, must="at least 1", fix="give judged queries")
     check(
@@ -153,6 +156,9 @@ def paired(
 
     Returns:
         The mean difference with its interval and p-value.
+
+    Raises:
+        ConfigError: ``a`` and ``b`` are of different shapes, empty or not finite.
 
     Source: Smucker, Allan, Carterette 2007 (shifted bootstrap test); p is (1 + extreme) /
         (1 + draws).

@@ -56,6 +56,9 @@ def join(place: str, *parts: str) -> str:
 
     Returns:
         The place of what lies there.
+
+    Raises:
+        ConfigError: ``place`` is empty.
     """
     check(
         bool(place),
@@ -237,6 +240,9 @@ def write_bytes(data: bytes, place: str | Path) -> None:
     Args:
         data: the file's content.
         place: where it goes, file name included; its folder is made.
+
+    Raises:
+        UnavailableError: the store does not answer.
     """
     if is_remote(place):
         bucket, key = _split(str(place))
@@ -252,6 +258,9 @@ def write_json(value: object, place: str | Path) -> None:
     Args:
         value: what to write; what JSON does not know is written as its ``str``.
         place: where it goes, file name included; its folder is made.
+
+    Raises:
+        UnavailableError: the store does not answer.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     write_bytes(text.encode(), place)
@@ -263,6 +272,9 @@ def copy_file(path: Path, place: str | Path) -> None:
     Args:
         path: the local file.
         place: where the copy goes, file name included; its folder is made.
+
+    Raises:
+        UnavailableError: the store does not answer.
     """
     if is_remote(place):
         bucket, key = _split(str(place))
@@ -286,7 +298,17 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def open_output(place: str | Path) -> Iterator[Path]:
-    """A new local folder that becomes ``place`` if the block ends well, and vanishes otherwise."""
+    """A new local folder that becomes ``place`` if the block ends well, and vanishes otherwise.
+
+    Args:
+        place: a local path, or ``s3://bucket/key``.
+
+    Yields:
+        The folder to write to.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
     home = Path(place).parent
     if is_remote(place):
         home = Path(tempfile.mkdtemp(prefix="adore-"))
@@ -337,7 +359,14 @@ def _upload(source: Path, place: str) -> None:
 
 
 def delete(place: str) -> None:
-    """Delete all that lies at or under a place."""
+    """Delete all that lies at or under a place.
+
+    Args:
+        place: a local path, or ``s3://bucket/key``.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
     if is_remote(place):
         bucket, _ = _split(place)
         keys = sorted(_etags(place))

@@ -59,11 +59,13 @@ def register_error_type(error: ErrorType) -> ErrorType:
     """Add an error type.
 
     Args:
-        error: the new type. A name that is taken, or an attribute that is no key
-            attribute, is a :class:`~adore.errors.ConfigError`.
+        error: the new type.
 
     Returns:
         The type.
+
+    Raises:
+        ConfigError: another type has the name, or the attribute is no key attribute.
     """
     check(
         error.attribute in ("", *ATTRIBUTES),

@@ -24,14 +24,15 @@ _LISTS = ("brand", "category", "description")
 def parse_json(text: str) -> Any:
     """Parse JSON; ``NaN`` and ``Infinity``, as pandas writes gaps, become None.
 
-    The parser fails with ``ValueError`` where the text is no JSON, and with ``RecursionError``
-    where it is nested too deeply.
-
     Args:
         text: one JSON document.
 
     Returns:
         The document.
+
+    Raises:
+        ValueError: the text is no JSON.
+        RecursionError: it is nested too deeply.
     """
     return _DECODER.decode(text)
 

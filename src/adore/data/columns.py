@@ -267,6 +267,9 @@ def check_column_map(own_columns: Mapping[str, Mapping[str, str]]) -> None:
 
     Args:
         own_columns: by table, our column to the file's; from ``dataset.yaml``.
+
+    Raises:
+        ConfigError: it maps a table that does not exist.
     """
     unknown = sorted(set(own_columns) - set(COLUMNS))
     check(

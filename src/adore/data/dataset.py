@@ -170,6 +170,10 @@ def find_dataset_rulebook(data: Path, info: DatasetInfo) -> Path:
 
     Returns:
         The file.
+
+    Raises:
+        MissingError: there is no such book or file.
+        ConfigError: the book is not valid.
     """
     book_path = Path(info.rulebook)
     if not book_path.suffix:

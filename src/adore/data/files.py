@@ -173,9 +173,6 @@ def _detect_by_columns(
 def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> FolderFiles:
     """Find the files of an input folder, by table.
 
-    Several files of one table that are no numbered parts of it are an error, and so is a file
-    that ``dataset.yaml`` names and that is not there.
-
     Args:
         data: the folder.
         info: its ``dataset.yaml``.
@@ -183,6 +180,11 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
 
     Returns:
         The files, also those that nothing reads.
+
+    Raises:
+        DataError: several files hold one table, and are no numbered parts of it.
+        MissingError: ``dataset.yaml`` names a file that is not there.
+        ConfigError: ``dataset.yaml`` names a file for a table that does not exist.
     """
     # A file that dataset.yaml names is not looked for by its name.
     files = FolderFiles()

@@ -114,9 +114,6 @@ def _attributes(source_row: Row, info: DatasetInfo, limit: int) -> str:
 def item_row(source_row: Row, info: DatasetInfo, limit: int) -> Row:
     """Make one row of the ``items`` table; every column that is not ours is an attribute.
 
-    It fails with ``TypeError`` where a field is of a wrong type (the last word names it), and
-    with ``ValueError`` where one is too long (the first word names it).
-
     Args:
         source_row: with our column names; an id is there.
         info: which columns are attributes.
@@ -124,6 +121,10 @@ def item_row(source_row: Row, info: DatasetInfo, limit: int) -> Row:
 
     Returns:
         The table's row.
+
+    Raises:
+        TypeError: a field is of a wrong type; the last word names it.
+        ValueError: a field is too long; the first word names it.
     """
     return {
         "item_id": parse_id(source_row["item_id"]),

@@ -82,9 +82,7 @@ def grade_rows(
 ) -> tuple[LabelScale, AggregatedJudgements]:
     """Read one grade a pair.
 
-    Rows without an id are refused; unrated and unknown ones are left out and counted. A label
-    that is not on the scale is an error, and so are judges who disagree where the shop does not
-    say how their judgements are aggregated.
+    Rows without an id are refused; unrated and unknown ones are left out and counted.
 
     Args:
         rows: with our column names.
@@ -96,6 +94,10 @@ def grade_rows(
 
     Returns:
         The scale of the labels, and the grades.
+
+    Raises:
+        DataError: a label is not on the scale, or judges disagree and the shop does not
+            say how their judgements are aggregated.
     """
     is_truth = table_name == "truth"
     labels = [read_label(judgement_row) for judgement_row in rows]

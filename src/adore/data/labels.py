@@ -225,9 +225,6 @@ def infer_scale(
 ) -> LabelScale:
     """Infer the scale of one file's labels.
 
-    A label that is not on the scale is an error, whatever its share. So are two numbers (or
-    booleans) alone: nobody can tell whether 1 means exact.
-
     Args:
         labels: of every row, as the file has them; blank ones are unrated.
         info: the shop's own map, or thresholds, if it has one.
@@ -236,6 +233,10 @@ def infer_scale(
 
     Returns:
         The scale, with the counts of the labels.
+
+    Raises:
+        DataError: a label is not on the scale, whatever its share; or there are only
+            two numbers (or booleans), so that nobody can tell whether 1 means exact.
     """
     counted = _Labels(file_name, Counter(), {})
     for written_label in labels:

@@ -138,13 +138,16 @@ def _name(code: str) -> str:
 
 
 def parse_language_code(configured: str) -> str:
-    """Read a language code; one that is not known is an error.
+    """Read a language code.
 
     Args:
         configured: ``language`` of ``dataset.yaml``.
 
     Returns:
         ``de`` of ``DE`` or ``de-AT``; ``""`` of ``""``.
+
+    Raises:
+        ConfigError: the code is not known.
 
     Example:
         >>> [parse_language_code(code) for code in ("de-AT", " FR ", "")]
@@ -174,6 +177,9 @@ def choose_language(configured: str, texts: Iterable[str]) -> ChosenLanguage:
 
     Returns:
         The language, and why it was chosen.
+
+    Raises:
+        ConfigError: the configured code is not known.
     """
     code = parse_language_code(configured)
     shares = language_shares(texts)

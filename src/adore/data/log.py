@@ -445,9 +445,8 @@ def read_events(
 ) -> tuple[list[Row], LogReport]:
     """Read a log as rows of the ``events`` table, in order of time.
 
-    Malformed rows are refused in ``rows``; events that say nothing of this shop's pairs are
-    counted by reason in ``rows.left_out``. A log that does not tell whether its lists begin at 0
-    or at 1 is an error.
+    Malformed rows are refused in ``rows``; events that say nothing of this shop's pairs are counted
+    by reason in ``rows.left_out``.
 
     Args:
         rows: of the log, with the router's exposures as impressions.
@@ -458,6 +457,9 @@ def read_events(
 
     Returns:
         The table's rows, and how the log was read.
+
+    Raises:
+        DataError: the log does not tell whether its lists begin at 0 or at 1.
     """
     report = LogReport()
     logged = _parse_events(rows, own, report)

@@ -45,6 +45,10 @@ def map_rows(
 
     Returns:
         The rows in our columns.
+
+    Raises:
+        ConfigError: ``dataset.yaml`` names a column that the file does not have, or a
+            preset that the table does not have.
     """
     own_columns = info.columns.get(table_name, {})
     preset = detect_preset(columns, table_name, info.preset.get(table_name, ""))
@@ -121,6 +125,9 @@ class ItemParser:
 
         Returns:
             The row in our columns.
+
+        Raises:
+            ConfigError: the shop maps a column that the row does not have.
         """
         if source_row.keys() <= set(ITEM_FIELDS):
             return source_row
@@ -171,13 +178,14 @@ class ItemParser:
     def parse(self, fields: Row) -> Item:
         """Parse the item of a row in our columns.
 
-        It fails with ``TypeError`` where a field is of a wrong type (the last word names it), and
-        with ``ValueError`` where one is too long (the first word names it).
-
         Args:
             fields: from :meth:`map_columns`.
 
         Returns:
             The item.
+
+        Raises:
+            TypeError: a field is of a wrong type; the last word names it.
+            ValueError: a field is too long; the first word names it.
         """
         return item_from_row(item_row(fields, self.info, MAX_TEXT))

@@ -43,10 +43,8 @@ def run(
 ) -> dict[str, float]:
     """Validate a folder of ``items``, ``queries``, ``judgements`` and ``events``.
 
-    Our tables are written from it. What is read, and how, is what ``adore check`` prints. The
-    first problem that makes a run impossible is raised: items or queries are not there, or none
-    of them is usable; a column is missing; labels or positions must be explained; there is no
-    train query; or more than ``max_bad_share`` of a table's rows are malformed.
+    Our tables are written from it. What is read, and how, is what ``adore check`` prints. The first
+    problem that makes a run impossible is raised.
 
     Args:
         config: how strict to be and how to split.
@@ -56,6 +54,13 @@ def run(
 
     Returns:
         Rows of each table, and of those that are not used.
+
+    Raises:
+        MissingError: items or queries are not there.
+        DataError: one of them has no usable row; a column is missing; labels or
+            positions must be explained; or there is no train query.
+        QuarantineError: more than ``max_bad_share`` of a table's rows are malformed.
+        ConfigError: ``dataset.yaml`` cannot be read.
     """
     shop = read_shop(data, config, requests)
     report = shop.report

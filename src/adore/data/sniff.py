@@ -146,14 +146,15 @@ def _detect_encoding(content: bytes) -> str:
 def detect_dialect(text: str, name: str) -> Dialect:
     """Detect the dialect of a delimited text.
 
-    A ``sep=`` line that names more than one character is an error.
-
     Args:
         text: the file's text.
         name: of the file, for the error.
 
     Returns:
         The dialect; one column where no delimiter is found.
+
+    Raises:
+        DataError: a ``sep=`` line names more than one character.
     """
     header = text.partition("\n")[0]
     if header.strip().lower().startswith("sep="):  # how spreadsheets name it

@@ -47,15 +47,20 @@ WRITTEN = (".parquet", ".csv", ".jsonl")
 def read_table_file(
     path: Path, table_name: str, info: DatasetInfo
 ) -> tuple[Rows, FileReport]:
-    """Read one file as a table; one that cannot be read or lacks a column is an error.
+    """Read one file as a table.
 
     Args:
         path: the file.
-        table_name: what it holds; a file of queries with UBI's columns turns out to hold searches.
+        table_name: what it holds; a file of queries with UBI's columns turns out to
+            hold searches.
         info: the shop's own map of columns, preset and encoding.
 
     Returns:
         Its rows in our columns, and how it was read; ``report.table`` is what it holds.
+
+    Raises:
+        DataError: the file cannot be read, or lacks a column.
+        ConfigError: ``dataset.yaml`` does not fit the file.
     """
     rows, source = read_source(path, table_name, info.encoding)
     columns = rows.columns()
@@ -171,9 +176,11 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[Row]:
         The table's rows.
 
     Raises:
-        DataError: the file has no usable row, or only a malformed one for an item that is named.
-        QuarantineError: more than the allowed share of the rows are malformed, where all are
-            needed.
+        DataError: the file has no usable row, or only a malformed one for an item that
+            is named.
+        QuarantineError: more than the allowed share of the rows are malformed, where
+            all are needed.
+        ConfigError: ``dataset.yaml`` cannot be read.
     """
     from adore.data.shop import ReadConfig  # which itself imports this module
 
@@ -224,13 +231,20 @@ def _to_frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
 
 
 def read_queries_file(place: str) -> pl.DataFrame:
-    """Read a queries file; any malformed line is an error.
+    """Read a queries file.
 
     Args:
         place: the file, or its address.
 
     Returns:
         ``query_id, query``.
+
+    Raises:
+        MissingError: there is no such file.
+        DataError: the file cannot be read, lacks a column, has no row or a malformed
+            line.
+        ConfigError: ``dataset.yaml`` beside it cannot be read.
+        UnavailableError: the store does not answer.
     """
     query_rows = _read_strictly(place, "queries").rows
     for query_row in query_rows:
@@ -239,13 +253,20 @@ def read_queries_file(place: str) -> pl.DataFrame:
 
 
 def read_pairs(place: str) -> pl.DataFrame:
-    """Read a file of pairs, or of judgements; any malformed line is an error.
+    """Read a file of pairs, or of judgements.
 
     Args:
         place: the file, or its address.
 
     Returns:
         ``query_id, item_id``.
+
+    Raises:
+        MissingError: there is no such file.
+        DataError: the file cannot be read, lacks a column, has no row or a malformed
+            line.
+        ConfigError: ``dataset.yaml`` beside it cannot be read.
+        UnavailableError: the store does not answer.
     """
     path = local_copy(place)
     table_name = "pairs"
@@ -263,7 +284,7 @@ def _is_unread_label(label: object) -> bool:
 
 
 def read_scores(place: str) -> pl.DataFrame:
-    """Read a scores file or a TREC run; any malformed line is an error.
+    """Read a scores file or a TREC run.
 
     Grades are read by the label map of ``dataset.yaml`` beside the file, if it maps them.
 
@@ -272,6 +293,13 @@ def read_scores(place: str) -> pl.DataFrame:
 
     Returns:
         ``query_id, item_id, score``, with ``grade, system`` where the file has them.
+
+    Raises:
+        MissingError: there is no such file.
+        DataError: the file cannot be read, lacks a column, has no row or a malformed
+            line.
+        ConfigError: ``dataset.yaml`` beside it cannot be read.
+        UnavailableError: the store does not answer.
     """
     file = _read_strictly(place, "scores")
     _add_query_ids(file)
@@ -300,7 +328,11 @@ def read_judgements(place: str) -> pl.DataFrame:
         ``query_id, item_id, grade``; unrated rows are left out.
 
     Raises:
-        DataError: a line is malformed.
+        MissingError: there is no such file.
+        DataError: the file cannot be read, lacks a column, has no row or a malformed
+            line.
+        ConfigError: ``dataset.yaml`` beside it cannot be read.
+        UnavailableError: the store does not answer.
     """
     file = _read_strictly(place, "judgements")
     _add_query_ids(file)
@@ -331,7 +363,14 @@ def read_judgements(place: str) -> pl.DataFrame:
 
 
 def check_output(place: str) -> None:
-    """Refuse a place that :func:`write_file` cannot write, before anything is computed for it."""
+    """Refuse a place that :func:`write_file` cannot write, before anything is computed for it.
+
+    Args:
+        place: a path or an address.
+
+    Raises:
+        ConfigError: the file's suffix is of no format that can be written.
+    """
     check(
         place.endswith(WRITTEN),
         "output",
@@ -347,6 +386,10 @@ def write_file(frame: pl.DataFrame, place: str) -> None:
     Args:
         frame: the table.
         place: a path or an address; ``.jsonl``, ``.csv`` or ``.parquet``.
+
+    Raises:
+        ConfigError: the file's suffix is of no format that can be written.
+        UnavailableError: the store does not answer.
     """
     check_output(place)
     with tempfile.TemporaryDirectory() as folder:

@@ -75,8 +75,6 @@ def _is_row(element: Element, name: str) -> bool:
 def xml_rows(content: bytes, file_name: str) -> list[Row]:
     """Read the rows of an XML document.
 
-    A document with nothing that repeats is an error.
-
     Args:
         content: the file's bytes; its own declaration tells the encoding.
         file_name: of the file, for the error.
@@ -85,7 +83,8 @@ def xml_rows(content: bytes, file_name: str) -> list[Row]:
         The rows, in order.
 
     Raises:
-        DataError: it is no XML, or declares entities (a way to fill the memory).
+        DataError: it is no XML, declares entities (a way to fill the memory), or has
+            nothing that repeats.
     """
     from xml.etree.ElementTree import ParseError
 

@@ -211,6 +211,9 @@ def who_wins(
 
     Returns:
         One comparison per opponent; none where the challenger has no value.
+
+    Raises:
+        ConfigError: a value is not finite.
     """
     # A query that one system lacks is left out for all.
     by_system = per_query.pivot(on="system", index="query_id", values="value")
@@ -349,6 +352,10 @@ def run(
     Returns:
         Metrics: the challenger's measures on test; judged test queries; judged pairs
         without a score, over all systems.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     judged_pairs = _judged_pairs(prepared)
     scored = check_scores(read_table(scores, "scores"))
@@ -414,17 +421,18 @@ def evaluate_scores(
 ) -> pl.DataFrame:
     """Measure a user's own scores against human judgements.
 
-    Duplicate pairs, unknown grades, scores that are no numbers, and scores without any
-    judged pair are refused.
-
     Args:
         scores: columns query_id, item_id, score, optionally grade (0-3) and system.
         judgements: columns query_id, item_id, grade.
         seed: seeds the bootstrap samples.
 
     Returns:
-        Rows (system, measure, value, low, high, n); also counts of judged pairs without a
-        score (they rank last) and of scores without a judgement (they are left out).
+        Rows (system, measure, value, low, high, n); also counts of judged pairs without
+        a score (they rank last) and of scores without a judgement (they are left out).
+
+    Raises:
+        DataError: duplicate pairs, unknown grades, scores that are no numbers, or no
+            judged pair with a score.
     """
     check(
         scores.height > 0,

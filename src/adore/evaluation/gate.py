@@ -275,6 +275,10 @@ def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
     Returns:
         Metrics: 1 if the student passed, else 0; the difference to the champion, 0 where
         none was measured.
+
+    Raises:
+        MissingError: ``measures`` is not there.
+        DataError: a table cannot be read.
     """
     table = read_table(measures, "measures")
     per_query = pl.read_parquet(measures / "per_query.parquet")

@@ -13,7 +13,7 @@ _GRADES = [float(grade) for grade in Grade]
 
 
 def check_scores(scores: pl.DataFrame) -> pl.DataFrame:
-    """Check a table of scores; one that cannot be measured is refused.
+    """Check a table of scores.
 
     Args:
         scores: columns query_id, item_id, score, optionally grade (0 to 3 or empty) and
@@ -22,6 +22,9 @@ def check_scores(scores: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per system and pair, with finite scores, and known grades or none.
 
+    Raises:
+        DataError: a column is missing, a score is not finite, a grade is unknown, or a
+            system has a pair twice.
     """
     absent = [column for column in (*PAIR, "score") if column not in scores.columns]
     check(
@@ -86,13 +89,16 @@ def _cast(scores: pl.DataFrame) -> pl.DataFrame:
 
 
 def parse_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
-    """Check human judgements; unknown grades and duplicate pairs are refused.
+    """Check human judgements.
 
     Args:
         judgements: columns query_id, item_id, grade.
 
     Returns:
         One row per pair, ids as text, grades as integers.
+
+    Raises:
+        DataError: a grade is unknown, or a pair is there twice.
     """
     pair_ids = pl.col(*PAIR).cast(pl.String)
     grade = pl.col("grade").cast(pl.Float64)
@@ -120,6 +126,9 @@ def check_no_duplicates(frame: pl.DataFrame, keys: list[str], name: str) -> None
         frame: the table.
         keys: columns that together name one row.
         name: what the table is called in the error text.
+
+    Raises:
+        DataError: a key is there twice.
     """
     is_duplicate = frame.select(keys).is_duplicated()
     duplicates = frame.filter(is_duplicate).select(keys)

@@ -169,6 +169,9 @@ def analyse_tables(
 
     Returns:
         The effect on each metric, or a refusal.
+
+    Raises:
+        ConfigError: the weights of the design do not sum to 1.
     """
     exposure_check = check_exposures(db, design, lost)
     users = per_user(db, design)
@@ -209,6 +212,9 @@ def analyse(
 
     Returns:
         The effect on each metric, or a refusal.
+
+    Raises:
+        ConfigError: the weights of the design do not sum to 1.
 
     Example:
         >>> rows = {"client_id": ["a"], "timestamp": [0]}

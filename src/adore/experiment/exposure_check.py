@@ -93,6 +93,9 @@ def check_exposures(
 
     Returns:
         The counts.
+
+    Raises:
+        ConfigError: the weights of the design do not sum to 1.
     """
     totals = "SELECT count(*), count(DISTINCT exposure_id) FROM exposures"
     ((rows, distinct_ids),) = db.sql(totals).fetchall()

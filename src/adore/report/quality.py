@@ -118,6 +118,9 @@ def read_quality(run: Path) -> Quality:
 
     Returns:
         The measures; none where the run has not come so far.
+
+    Raises:
+        DataError: the table of measures cannot be read.
     """
     folder = run / "evaluate"
     if not (folder / "measures.parquet").is_file():

@@ -154,9 +154,7 @@ class _Verdicts:
 def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFrame:
     """Read pairs with evidence.
 
-    Where a run is around them, they have ``query``, ``title`` and the human ``grade``, too. It is a
-    ``MissingError`` where no pairs are there, no run around them for ``category`` or ``split``, or
-    no pair of those.
+    Where a run is around them, they have ``query``, ``title`` and the human ``grade``, too.
 
     Args:
         place: a run's folder, its evidence step, or a ``pairs.parquet``.
@@ -165,6 +163,13 @@ def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFra
 
     Returns:
         The pairs, sorted.
+
+    Raises:
+        MissingError: no pairs are there, no run is around them for ``category`` or
+            ``split``, or it has no pair of those.
+        ConfigError: the pairs lack a column.
+        DataError: a table cannot be read.
+        UnavailableError: the store does not answer.
     """
     local_path = local_copy(place)
     folder = local_path

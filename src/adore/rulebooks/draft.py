@@ -47,15 +47,16 @@ def nearest_book(survey: Survey) -> str:
 def draft(survey: Survey, name: str) -> str:
     """Propose a rule book.
 
-    A draft with an error that :func:`adore.rulebooks.lint.lint` reports is refused: the start book
-    has the error, too.
-
     Args:
         survey: what was counted of the catalogue.
         name: the new book's name.
 
     Returns:
         The YAML.
+
+    Raises:
+        ConfigError: the draft has an error that :func:`adore.rulebooks.lint.lint`
+            reports, because the start book has it.
     """
     start = RuleBook.load(nearest_book(survey))
     book_text = "\n".join(_lines(survey, start, name)) + "\n"

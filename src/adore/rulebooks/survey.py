@@ -189,6 +189,13 @@ def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
 
     Returns:
         Items, and a folder's queries and judgements.
+
+    Raises:
+        MissingError: items or queries are not there.
+        DataError: a file cannot be read, or has no usable row.
+        QuarantineError: more than the allowed share of a table's rows are malformed.
+        ConfigError: ``dataset.yaml`` cannot be read.
+        UnavailableError: the store does not answer.
     """
     if items:
         return _read_items_file(local_copy(items))

@@ -72,6 +72,10 @@ def adversarial(
 
     Returns:
         One row a pair, see :data:`COLUMNS`, sorted by error type, query and item.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     context = EditContext(prepared, evidence, adversarial=True)
     queries = read_table(prepared, "queries")

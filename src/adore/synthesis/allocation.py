@@ -106,15 +106,17 @@ def type_shares(
     """Share of candidates per error type, summing to 1.
 
     Args:
-        weights: the user's weights; types that are not named get 0. If empty, half of the
-            candidates are spread evenly and half go where errors are (all evenly if there
-            are none), and hard positives get a quarter at most.
+        weights: the user's weights; types that are not named get 0. If empty, half of
+            the candidates are spread evenly and half go where errors are (all evenly if
+            there are none), and hard positives get a quarter at most.
         errors: counts of errors per error type, one mapping for each source of errors.
             Every source with errors has the same influence.
 
     Returns:
-        Error type to share. Unknown error types, negative weights and nothing but zeros
-        are a :class:`~adore.errors.ConfigError`.
+        Error type to share.
+
+    Raises:
+        ConfigError: an unknown error type, a negative weight, or nothing but zeros.
     """
     error_types = list(ERROR_TYPES)
     unknown = sorted(weights.keys() - set(error_types))

@@ -83,6 +83,10 @@ class EditContext:
         queries: text of every query by id.
         real_queries: the same texts, normalised. An edit must not repeat one.
         dropped: error type to the reasons why drafts were refused, counted.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
 
     def __init__(
@@ -230,6 +234,10 @@ def read_grades(folder: Path, name: str) -> pl.DataFrame:
 
     Returns:
         Columns ``query_id``, ``item_id`` and ``grade``.
+
+    Raises:
+        MissingError: the table is not there.
+        DataError: the table cannot be read.
     """
     table = read_table(folder, name)
     return table.select(*PAIR, "grade")
@@ -243,6 +251,10 @@ def read_human_grades(prepared: Path) -> dict[str, dict[str, int]]:
 
     Returns:
         Query id to item id to grade, 0 to 3.
+
+    Raises:
+        MissingError: the table is not there.
+        DataError: the table cannot be read.
     """
     human_grades: dict[str, dict[str, int]] = defaultdict(dict)
     table = read_grades(prepared, "judgements")

@@ -104,6 +104,11 @@ def run(
     Returns:
         Candidates made, in all and per error type; good pairs used; drafts that were
         dropped because of their evidence.
+
+    Raises:
+        ConfigError: an unknown or negative weight, or ``scores`` of other dev pairs.
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     context = EditContext(prepared, evidence)
     sources = _sources(config, context, prepared, answers)

@@ -146,6 +146,10 @@ def run(
 
     Returns:
         Candidates made and accepted and their ratio, in all and per error type.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     # in order of the ids: of two equal pairs, the first is kept
     verifier = _Verifier(config, prepared)

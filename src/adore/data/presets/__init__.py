@@ -36,8 +36,7 @@ def detect_preset(
 ) -> Preset | None:
     """Detect the preset of a table's file.
 
-    A file that has all columns that we need is ours already. A configured preset that this table
-    does not have is an error.
+    A file that has all columns that we need is ours already.
 
     Args:
         columns: as the file has them.
@@ -46,6 +45,9 @@ def detect_preset(
 
     Returns:
         None where no preset reads the file.
+
+    Raises:
+        ConfigError: the table does not have the configured preset.
     """
     known = [preset for preset in PRESETS if preset.table == table_name]
     names = sorted({NO_PRESET, *(preset.name for preset in known)})

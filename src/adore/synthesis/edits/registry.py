@@ -56,8 +56,10 @@ class RegisteredEdit:
             error: the error type.
 
         Returns:
-            True if a target is its name, or a condition that it meets. A target that
-            nobody registered is a :class:`~adore.errors.ConfigError`.
+            True if a target is its name, or a condition that it meets.
+
+        Raises:
+            ConfigError: nobody registered a target.
         """
         for target in self.targets:
             if isinstance(target, str):
@@ -141,10 +143,13 @@ def training_edits(error_type: str) -> EditSet:
     """The edits of an error type that training uses.
 
     Args:
-        error_type: its name. An unknown one is a :class:`~adore.errors.ConfigError`.
+        error_type: its name.
 
     Returns:
         The picks, and the rewrites that are not held out.
+
+    Raises:
+        ConfigError: there is no such error type.
     """
     return _edit_set(ERROR_TYPES[error_type], held_out=False)
 
@@ -153,11 +158,13 @@ def adversarial_edits(error_type: str) -> EditSet:
     """The edits of an error type that the adversarial set uses.
 
     Args:
-        error_type: its name. An unknown one is a :class:`~adore.errors.ConfigError`.
+        error_type: its name.
 
     Returns:
-        The picks of training, which find other items here, and the held-out
-        rewrites.
+        The picks of training, which find other items here, and the held-out rewrites.
+
+    Raises:
+        ConfigError: there is no such error type.
     """
     return _edit_set(ERROR_TYPES[error_type], held_out=True)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from adore import __version__
 
-__all__ = ["image", "parallelism", "place", "together"]
+__all__ = ["image", "parallelism", "place", "shares_pod"]
 
 
 def _section(name: str) -> Any:
@@ -49,7 +49,7 @@ def parallelism() -> int:
     return int(about.parallelism) if about else 0
 
 
-def together(group: str) -> bool:
+def shares_pod(group: str) -> bool:
     """Whether the stages of a group share one pod."""
     about = _section("cluster")
-    return bool(about) and group in about.together
+    return bool(about) and group in about.shared_pods

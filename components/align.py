@@ -14,7 +14,7 @@ def align(
     run: str,
     prepared: dsl.Input[dsl.Dataset],
     evidence: dsl.Input[dsl.Dataset],
-    answers: dsl.Input[List[dsl.Dataset]],
+    judged: dsl.Input[List[dsl.Dataset]],
     feedback: dsl.Input[dsl.Dataset],
     profile: str,
     seed: int,
@@ -30,7 +30,7 @@ def align(
         {
             "prepared": prepared,
             "evidence": evidence,
-            "answers": answers,
+            "judged": judged,
             "feedback": feedback,
         },
         output,

@@ -14,7 +14,7 @@ def distil(
     run: str,
     prepared: dsl.Input[dsl.Dataset],
     evidence: dsl.Input[dsl.Dataset],
-    answers: dsl.Input[List[dsl.Dataset]],
+    judged: dsl.Input[List[dsl.Dataset]],
     synthetic: dsl.Input[dsl.Dataset],
     retrieved: dsl.Input[dsl.Model],
     profile: str,
@@ -28,7 +28,7 @@ def distil(
     inputs = {
         "prepared": prepared,
         "evidence": evidence,
-        "answers": answers,
+        "judged": judged,
         "synthetic": synthetic,
         "retrieved": retrieved,
     }

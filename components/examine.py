@@ -1,4 +1,4 @@
-"""Score, evaluate and gate in one pod, for a profile with ``cluster.together: [examine]``."""
+"""Score, evaluate and gate in one pod, for a profile with ``cluster.shared_pods: [examine]``."""
 
 from kfp import dsl
 

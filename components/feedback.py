@@ -14,7 +14,7 @@ def feedback(
     run: str,
     prepared: dsl.Input[dsl.Dataset],
     evidence: dsl.Input[dsl.Dataset],
-    answers: dsl.Input[List[dsl.Dataset]],
+    judged: dsl.Input[List[dsl.Dataset]],
     profile: str,
     seed: int,
     output: dsl.Output[dsl.Dataset],
@@ -26,7 +26,7 @@ def feedback(
     run_component(
         "feedback",
         run,
-        {"prepared": prepared, "evidence": evidence, "answers": answers},
+        {"prepared": prepared, "evidence": evidence, "judged": judged},
         output,
         metrics,
         profile=profile,

@@ -1,4 +1,4 @@
-"""Release and experiment in one pod, for a profile with ``cluster.together: [prove]``."""
+"""Release and experiment in one pod, for a profile with ``cluster.shared_pods: [prove]``."""
 
 from kfp import dsl
 

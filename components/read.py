@@ -1,4 +1,4 @@
-"""Prepare, evidence and retrieve in one pod, for a profile with ``cluster.together: [read]``."""
+"""Prepare, evidence and retrieve in one pod, for a profile with ``cluster.shared_pods: [read]``."""
 
 from kfp import dsl
 

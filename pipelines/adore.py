@@ -2,7 +2,7 @@
 
 from typing import List
 
-from components import parallelism, place, together
+from components import parallelism, place, shares_pod
 from components.align import align
 from components.deploy import deploy
 from components.distil import distil
@@ -60,7 +60,7 @@ def adore(
     common = {"run": run, "profile": profile, "seed": seed}
     job = dsl.PIPELINE_JOB_ID_PLACEHOLDER
     with dsl.ExitHandler(report(data=data, job=job, **common), name="the loop"):
-        if together("read"):
+        if shares_pod("read"):
             opened = read(data=data, job=job, **common).outputs
             prepared, seen, candidates = (
                 opened["prepared"],
@@ -76,7 +76,7 @@ def adore(
         with dsl.ParallelFor(
             shard_ids, name="judge, by shard", parallelism=parallelism()
         ) as shard:
-            judged = judge(
+            first_judging = judge(
                 step="judge",
                 prepared=prepared,
                 evidence=seen,
@@ -85,12 +85,12 @@ def adore(
                 **common,
             )
         learnt = feedback(
-            prepared=prepared, evidence=seen, answers=collected(judged), **common
+            prepared=prepared, evidence=seen, judged=collected(first_judging), **common
         ).outputs["output"]
         aligned = align(
             prepared=prepared,
             evidence=seen,
-            answers=collected(judged),
+            judged=collected(first_judging),
             feedback=learnt,
             **common,
         )
@@ -98,7 +98,7 @@ def adore(
         with dsl.ParallelFor(
             shard_ids, name="judge again, by shard", parallelism=parallelism()
         ) as shard:
-            again = judge(
+            second_judging = judge(
                 step="judge-again",
                 prepared=prepared,
                 evidence=seen,
@@ -111,7 +111,7 @@ def adore(
         made = synthesise(
             prepared=prepared,
             evidence=seen,
-            answers=collected(again),
+            judged=collected(second_judging),
             feedback=learnt,
             **common,
         )
@@ -119,7 +119,7 @@ def adore(
         with dsl.ParallelFor(
             shard_ids, name="judge candidates, by shard", parallelism=parallelism()
         ) as shard:
-            checked = judge(
+            candidate_judging = judge(
                 step="judge-candidates",
                 prepared=prepared,
                 evidence=seen,
@@ -133,18 +133,18 @@ def adore(
             prepared=prepared,
             evidence=seen,
             candidates=synthetic,
-            answers=collected(checked),
+            judged=collected(candidate_judging),
             **common,
         ).outputs["output"]
         student = distil(
             prepared=prepared,
             evidence=seen,
-            answers=collected(again),
+            judged=collected(second_judging),
             synthetic=verified,
             retrieved=candidates,
             **common,
         ).outputs["output"]
-        if together("examine"):
+        if shares_pod("examine"):
             verdict = examine(
                 prepared=prepared,
                 evidence=seen,
@@ -163,7 +163,7 @@ def adore(
             verdict = gate(measures=measures, **common)
             reasons = verdict.outputs["output"]
         with dsl.If(verdict.outputs["Output"] == "yes", name="passed"):
-            if together("prove"):
+            if shares_pod("prove"):
                 shipped = prove(
                     prepared=prepared, student=student, gate=reasons, **common
                 ).outputs["shipped"]

@@ -173,9 +173,9 @@ class Loop:
         teacher = None
         if self.aligned:
             first = self.judge("judge", known)
-            feedback = self.step("feedback", {**known, "answers": [first]})
+            feedback = self.step("feedback", {**known, "judged": [first]})
             teacher = self.step(
-                "align", {**known, "answers": [first], "feedback": feedback}
+                "align", {**known, "judged": [first], "feedback": feedback}
             )
         name = "judge-again" if self.aligned else "judge-by-rules"
         return self.judge(
@@ -188,7 +188,7 @@ class Loop:
         """Verified synthetic pairs of one strategy."""
         made = self.step(
             "synthesise",
-            {**known, "answers": [answers]},
+            {**known, "judged": [answers]},
             f"synthesise-{strategy}",
             strategy=strategy,
         )
@@ -199,7 +199,7 @@ class Loop:
         )
         return self.step(
             "verify",
-            {**known, "candidates": made, "answers": [judged]},
+            {**known, "candidates": made, "judged": [judged]},
             f"verify-{strategy}",
         )
 

@@ -39,7 +39,7 @@ class Shop:
         names = ("prepared", "evidence")
         return {
             **{n: self.folder / n for n in names},
-            "answers": [self.folder / "answers"],
+            "judged": [self.folder / "judged"],
         }
 
 
@@ -81,7 +81,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
             rows += SHOPPERS.visit(
                 user, query, noisy_ranking(lists[query], rng), lists[query], visit=visit
             )
-    for name in ("prepared", "evidence", "answers"):
+    for name in ("prepared", "evidence", "judged"):
         (folder / name).mkdir()
     empty = {
         "title": "x",
@@ -119,7 +119,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         "rulebook": "r",
     }
     write_table(
-        [{**r, **full} for r in judged], folder / "answers", "teacher_judgements"
+        [{**r, **full} for r in judged], folder / "judged", "teacher_judgements"
     )
     pairs = pl.DataFrame([{**r, "brand": brands[r["item_id"]]} for r in judged])
     assert {Grade.EXACT, Grade.SUBSTITUTE} <= set(pairs["grade"])

@@ -164,7 +164,7 @@ def tasks_in(spec: dict[str, Any]) -> set[str]:
 def test_small_stages_that_share_a_pod_are_one_task_and_all_others_are_as_they_were(
     compiled: Path, tmp_path: Path
 ) -> None:
-    groups = "  together: [read, examine, prove]\n  parallelism"
+    groups = "  shared_pods: [read, examine, prove]\n  parallelism"
     compile_text(PROFILE.replace("  parallelism", groups), tmp_path)
     alone, shared = (tasks_in(parts(folder)[0]) for folder in (compiled, tmp_path))
     assert alone - shared == set().union(*GROUPS.values()) and shared - alone == set(
@@ -175,9 +175,9 @@ def test_small_stages_that_share_a_pod_are_one_task_and_all_others_are_as_they_w
 def test_a_stage_within_a_group_cannot_be_sized_alone() -> None:
     with pytest.raises(
         ValueError,
-        match=r"together: read runs evidence in its own pod; size stages\.read instead",
+        match=r"shared_pods: read runs evidence in its own pod; size stages\.read instead",
     ):
-        Config(together=("read",), stages={"evidence": Stage(cpu="2")})
+        Config(shared_pods=("read",), stages={"evidence": Stage(cpu="2")})
 
 
 def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(

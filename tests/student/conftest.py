@@ -106,7 +106,7 @@ def distil(
     inputs = {
         "prepared": str(shop / "prepare"),
         "evidence": str(shop / "evidence"),
-        "answers": [str(shop / "judge")],
+        "judged": [str(shop / "judge")],
         "synthetic": str(shop / "verify"),
         "retrieved": str(shop / "retrieve"),
     }

@@ -177,7 +177,7 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
         "retrieved": "retrieve",
     }
     given: dict[str, Any] = {k: f"{place}/{v}" for k, v in inputs.items()}
-    given["answers"] = [f"{place}/judge-again/0"]
+    given["judged"] = [f"{place}/judge-again/0"]
     with up(StandIn()) as api:
         api.starts, api.looks = nodes, 10**9
         monkeypatch.setattr(kubernetes_client, "connect", lambda: api.client)

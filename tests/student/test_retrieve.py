@@ -121,7 +121,7 @@ def test_the_student_learns_them_and_takes_the_vectors(
     )
     more = {
         **places,
-        "answers": [str(found / "again")],
+        "judged": [str(found / "again")],
         "retrieved": str(found / "retrieve"),
     }
     data = {}

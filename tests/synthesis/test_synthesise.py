@@ -114,7 +114,7 @@ def test_a_profile_names_the_run_before(synthesis_shop: Path, tmp_path: Path) ->
         k: str(synthesis_shop / p)
         for k, p in (("prepared", "prepare"), ("evidence", "evidence"))
     }
-    inputs["answers"] = [str(synthesis_shop / "answers")]  # type: ignore[assignment]
+    inputs["judged"] = [str(synthesis_shop / "answers")]  # type: ignore[assignment]
     for name, query in (("one", "q6"), ("other", "of another shop")):
         (tmp_path / name / "distil").mkdir(parents=True)
         write_table(

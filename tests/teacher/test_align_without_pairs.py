@@ -24,7 +24,7 @@ def test_the_rules_stay_the_teacher_where_no_pair_is_known(
         Config(),
         prepared=empty,
         evidence=empty,
-        answers=[empty],
+        judged=[empty],
         feedback=empty,
         output=tmp_path,
     )

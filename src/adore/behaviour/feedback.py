@@ -64,10 +64,10 @@ class Config(StageConfig):
     """Shoppers simulated from the human judgements where the shop has no events."""
 
 
-def _judged_pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
+def _judged_pairs(prepared: Path, judged: list[Path]) -> pl.DataFrame:
     """Judged pairs: the judge's ``grade``, a person's (``human``, or null), brand, split."""
     tables = []
-    for place in answers:
+    for place in judged:
         judgements = read_table(place, "teacher_judgements")
         tables.append(judgements.select(*PAIR, "grade"))
     brands = read_table(prepared, "items").select("item_id", "brand")
@@ -252,7 +252,7 @@ def _sign_of(row: dict[str, Any]) -> Sign:
 
 
 def run(
-    config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path
+    config: Config, prepared: Path, evidence: Path, judged: list[Path], output: Path
 ) -> dict[str, float]:
     """Write ``feedback``, ``dev_signs``, ``untrusted_clients`` and ``behaviour.json``.
 
@@ -265,7 +265,7 @@ def run(
         prepared: output of ``prepare``; without events, shoppers are simulated from its
             ``truth``.
         evidence: output of the evidence stage, by which prompts and answers are written.
-        answers: outputs that hold the judge's ``teacher_judgements``.
+        judged: outputs that hold the judge's ``teacher_judgements``.
         output: the stage's folder.
 
     Returns:
@@ -278,7 +278,7 @@ def run(
         count = config.simulated_shoppers
         events = simulate_events(prepared, count=count, seed=config.seed)
         events = write_table(events, output, "events")
-    pairs = _judged_pairs(prepared, answers)
+    pairs = _judged_pairs(prepared, judged)
     reading = _read_log(events, pairs, config)
 
     is_coarse = config.trust and coarse_clock(events)

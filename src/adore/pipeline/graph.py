@@ -61,7 +61,7 @@ STEPS: dict[str, Step] = {
         Step(
             "feedback",
             "adore.behaviour.feedback",
-            {"prepared": "prepare", "evidence": "evidence", "answers": "judge"},
+            {"prepared": "prepare", "evidence": "evidence", "judged": "judge"},
         ),
         Step(
             "align",
@@ -69,7 +69,7 @@ STEPS: dict[str, Step] = {
             {
                 "prepared": "prepare",
                 "evidence": "evidence",
-                "answers": "judge",
+                "judged": "judge",
                 "feedback": "feedback",
             },
             previous={"before": "align"},
@@ -91,7 +91,7 @@ STEPS: dict[str, Step] = {
             {
                 "prepared": "prepare",
                 "evidence": "evidence",
-                "answers": "judge-again",
+                "judged": "judge-again",
                 "feedback": "feedback",
             },
             previous={"scores": "distil"},
@@ -114,7 +114,7 @@ STEPS: dict[str, Step] = {
                 "prepared": "prepare",
                 "evidence": "evidence",
                 "candidates": "synthesise",
-                "answers": "judge-candidates",
+                "judged": "judge-candidates",
             },
         ),
         Step(
@@ -123,7 +123,7 @@ STEPS: dict[str, Step] = {
             {
                 "prepared": "prepare",
                 "evidence": "evidence",
-                "answers": "judge-again",
+                "judged": "judge-again",
                 "synthetic": "verify",
                 "retrieved": "retrieve",
             },

@@ -159,7 +159,7 @@ def _card(
 
     # Several judges where shards were judged by different models.
     judges = set[str]()
-    for folder in sources.answers:
+    for folder in sources.judged:
         judge_names = read_table(folder, "teacher_judgements")["judge"].unique()
         judges.update(str(judge_name) for judge_name in judge_names)
     return {
@@ -196,7 +196,7 @@ def run(
     config: Config,
     prepared: Path,
     evidence: Path,
-    answers: list[Path],
+    judged: list[Path],
     synthetic: Path,
     retrieved: Path,
     output: Path,
@@ -207,7 +207,7 @@ def run(
         config: settings and trust.
         prepared: the folder of ``prepare``.
         evidence: the folder of ``evidence``.
-        answers: folders with the teacher's answers, one per shard.
+        judged: folders with the teacher's answers, one per shard.
         synthetic: the folder with the verified synthetic pairs.
         retrieved: the folder of ``retrieve``.
         output: the folder of this stage, which ``adore score`` and the server load.
@@ -223,7 +223,7 @@ def run(
     from adore.student.training import mean_ndcg
     from adore.student.training_lists import Sources, load_training_lists
 
-    sources = Sources(prepared, evidence, answers, synthetic, retrieved)
+    sources = Sources(prepared, evidence, judged, synthetic, retrieved)
     train_lists, dev_lists = load_training_lists(
         sources,
         teacher_weight=config.teacher_weight,

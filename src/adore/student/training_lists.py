@@ -30,7 +30,7 @@ class Sources:
 
     prepared: Path
     evidence: Path
-    answers: list[Path]
+    judged: list[Path]
     synthetic: Path
     retrieved: Path
 
@@ -76,7 +76,7 @@ def _graded_pairs(sources: Sources) -> pl.DataFrame:
     queries = read_table(sources.prepared, "queries")
     disputed_votes = _votes(sources.prepared)
     by_shard = []
-    for source in sources.answers:
+    for source in sources.judged:
         shard = read_table(source, "teacher_judgements")
         by_shard.append(shard.select(*PAIR, "probabilities"))
     teacher = pl.concat(by_shard)

@@ -80,7 +80,7 @@ def run(
     config: Config,
     prepared: Path,
     evidence: Path,
-    answers: list[Path],
+    judged: list[Path],
     output: Path,
     scores: Path | None = None,
     feedback: Path | None = None,
@@ -94,7 +94,7 @@ def run(
         config: how many candidates of which error types, from which pairs.
         prepared: output of ``prepare``.
         evidence: output of ``evidence``.
-        answers: outputs of ``judge``; a pair's first answer counts.
+        judged: outputs of ``judge``; a pair's first answer counts.
         output: folder to write to.
         scores: output of ``distil`` of an earlier run: its student's answers to dev
             queries that it did not learn from.
@@ -111,8 +111,8 @@ def run(
         DataError: a table cannot be read.
     """
     context = EditContext(prepared, evidence)
-    sources = _sources(config, context, prepared, answers)
-    errors = _errors(prepared, evidence, answers, scores, feedback)
+    sources = _sources(config, context, prepared, judged)
+    errors = _errors(prepared, evidence, judged, scores, feedback)
 
     if config.strategy == "untyped":
         shares = {UNTYPED: 1.0}
@@ -191,7 +191,7 @@ def _reasons_for_nothing(
 
 
 def _good_pairs(
-    config: Config, prepared: Path, answers: list[Path]
+    config: Config, prepared: Path, judged: list[Path]
 ) -> dict[str, list[str]]:
     """Training query id to its good items: exact for people, or else for a confident judge."""
     human_grades = read_grades(prepared, "judgements")
@@ -199,7 +199,7 @@ def _good_pairs(
     human_exact = human_grades.filter(is_exact)
 
     # a judge's grade counts only where no human graded the pair
-    confident = _confident_answers(answers, config.confidence)
+    confident = _confident_answers(judged, config.confidence)
     ungraded = confident.join(human_grades, on=PAIR, how="anti")
 
     train = _queries_of_split(prepared, "train")
@@ -213,14 +213,14 @@ def _good_pairs(
     return good_items
 
 
-def _confident_answers(answers: list[Path], confidence: float) -> pl.DataFrame:
+def _confident_answers(judged: list[Path], confidence: float) -> pl.DataFrame:
     """Pairs that the judge calls exact with this probability or more."""
     exact = int(Grade.EXACT)
     is_exact = pl.col("grade") == exact
     probability = pl.col("probabilities").list.get(exact)
     is_confident = probability >= confidence
 
-    answered = _first_answers(answers)
+    answered = _first_answers(judged)
     confident = answered.filter(is_exact, is_confident)
     return confident.select(*PAIR, "grade")
 
@@ -245,11 +245,11 @@ def _first_answers(folders: list[Path]) -> pl.DataFrame:
 
 
 def _sources(
-    config: Config, context: EditContext, prepared: Path, answers: list[Path]
+    config: Config, context: EditContext, prepared: Path, judged: list[Path]
 ) -> list[Source]:
     """The good pairs to edit."""
     graded = read_human_grades(prepared)
-    good = _good_pairs(config, prepared, answers)
+    good = _good_pairs(config, prepared, judged)
     return find_sources(
         context,
         good,
@@ -265,7 +265,7 @@ def _sources(
 def _errors(
     prepared: Path,
     evidence: Path,
-    answers: list[Path],
+    judged: list[Path],
     scores: Path | None,
     feedback: Path | None,
 ) -> dict[str, dict[str, int]]:
@@ -276,7 +276,7 @@ def _errors(
     human_grades = human_grades.join(dev, on="query_id")
     human_grades = human_grades.join(pairs, on=PAIR)
 
-    teacher_grades = _first_answers(answers)
+    teacher_grades = _first_answers(judged)
     errors = {"teacher": _offline_errors(human_grades, teacher_grades)}
     if scores is not None:
         student_scores = read_table(scores, "scores")

@@ -129,7 +129,7 @@ def run(
     prepared: Path,
     evidence: Path,
     candidates: Path,
-    answers: list[Path],
+    judged: list[Path],
     output: Path,
 ) -> dict[str, float]:
     """Write ``synthetic``, ``rejected`` (with reason), ``adversarial`` and ``yield.json``.
@@ -141,7 +141,7 @@ def run(
         prepared: output of ``prepare``.
         evidence: output of ``evidence``.
         candidates: output of ``synthesise``.
-        answers: outputs of ``judge`` on the candidates; each is a vote.
+        judged: outputs of ``judge`` on the candidates; each is a vote.
         output: folder to write to.
 
     Returns:
@@ -155,7 +155,7 @@ def run(
     verifier = _Verifier(config, prepared)
     accepted_candidates: list[_Judged] = []
     rejected_candidates: list[_Rejected] = []
-    for judged_candidate in _judged_candidates(candidates, answers):
+    for judged_candidate in _judged_candidates(candidates, judged):
         rejection = verifier.check(judged_candidate)
         if rejection is None:
             accepted_candidates.append(judged_candidate)
@@ -228,10 +228,10 @@ def _write(
     frame.with_columns(casts).write_parquet(path)
 
 
-def _judged_candidates(candidates: Path, answers: list[Path]) -> Iterator[_Judged]:
+def _judged_candidates(candidates: Path, judged: list[Path]) -> Iterator[_Judged]:
     """Candidates in the order of their ids, with all of their grades."""
     tables: list[pl.DataFrame] = []
-    for folder in answers:
+    for folder in judged:
         table = read_grades(folder, "teacher_judgements")
         tables.append(table)
 

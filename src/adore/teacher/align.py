@@ -161,7 +161,7 @@ def run(
     config: Config,
     prepared: Path,
     evidence: Path,
-    answers: list[Path],
+    judged: list[Path],
     feedback: Path,
     output: Path,
     before: Path | None = None,
@@ -174,7 +174,7 @@ def run(
         config: sizes and settings of the teacher, and of its validation.
         prepared: output of ``prepare``: queries, items and human judgements.
         evidence: output of ``evidence``.
-        answers: outputs of ``judge``, one a shard.
+        judged: outputs of ``judge``, one a shard.
         feedback: output of ``behaviour``: feedback to learn from, held-out signs.
         output: where to write.
         before: ``align`` of the run that ``previous`` names.
@@ -182,7 +182,7 @@ def run(
     Returns:
         Metrics for the stage's manifest.
     """
-    table = labelled(prepared, evidence, answers)
+    table = labelled(prepared, evidence, judged)
     previous: Path | None = None
     if before:
         previous = promoted_model(before)

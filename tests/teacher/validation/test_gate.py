@@ -214,7 +214,7 @@ def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) 
 
     def taught(name: str, previous: str = "", seed: int = 0) -> Manifest:
         inputs = {k: str(school) for k in ("prepared", "evidence", "feedback")} | {
-            "answers": [str(school)]
+            "judged": [str(school)]
         }
         place = str(tmp_path / name / "align")
         return run_stage(

@@ -112,16 +112,16 @@ class Config(StageConfig):
     """Which stages get GPUs, and where."""
     train: Train = Train()
     """Which stages run on several nodes."""
-    together: tuple[Literal["read", "examine", "prove"], ...] = ()
+    shared_pods: tuple[Literal["read", "examine", "prove"], ...] = ()
     """Groups of small stages that share a pod: Kubeflow Pipelines takes some ten seconds to start
     one. ``read`` (prepare, evidence, retrieve), ``examine`` (score, evaluate, gate), ``prove``
-    (release, experiment). A group's size stands in ``stages`` under the group's name."""
+    (release, experiment). ``stages`` sizes a group by its name."""
     parallelism: Annotated[int, Field(ge=0)] = 0
     """Judging shards at a time; 0: all."""
     secrets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Secret to the keys that become environment variables of the same name, in every step."""
     notify: str = ""
-    """Secret whose key ADORE_NOTIFY_URL is told how the run ended."""
+    """Secret whose key ADORE_NOTIFY_URL receives how the run ended."""
     claim: str = ""
     """``NAME:/mount``: a PersistentVolumeClaim for artefacts, where there is no object store."""
     labels: dict[str, str] = Field(default_factory=dict)
@@ -130,11 +130,11 @@ class Config(StageConfig):
     @model_validator(mode="after")
     def _sizes_are_used(self) -> Self:
         """A stage within a group has no pod of its own to be sized or to have a GPU."""
-        for group in self.together:
+        for group in self.shared_pods:
             lost = sorted(GROUPS[group] & ({*self.stages, *self.gpu.stages}))
             if lost:
                 raise ValueError(
-                    f"together: {group} runs {', '.join(lost)} in its own pod; "
+                    f"shared_pods: {group} runs {', '.join(lost)} in its own pod; "
                     f"size stages.{group} instead"
                 )
         return self

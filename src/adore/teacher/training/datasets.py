@@ -48,13 +48,13 @@ CONFIDENCE = 0.9
 """What every answer of a training set states: its own confidence teaches nothing."""
 
 
-def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.DataFrame:
+def labelled(prepared: Path, evidence: Path, judged: Sequence[Path]) -> pl.DataFrame:
     """Every known pair, with what is known of it.
 
     Args:
         prepared: output of ``prepare``: human judgements, and splits of queries.
         evidence: output of ``evidence``.
-        answers: outputs of ``judge``, one a shard.
+        judged: outputs of ``judge``, one a shard.
 
     Returns:
         Besides the keys ``evidence``, ``split``, the first judge's ``grade`` and
@@ -62,7 +62,7 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
     """
     human = read_table(prepared, "judgements").rename({"grade": "human"})
     shards: list[pl.DataFrame] = []
-    for folder in answers:
+    for folder in judged:
         shard = read_table(folder, "teacher_judgements")
         shards.append(shard.select(*PAIR, "grade", "rationale"))
     # of the judge before alignment: its rationales are what SFT learns

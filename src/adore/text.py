@@ -105,12 +105,12 @@ def is_trustworthy(text: str) -> bool:
     """
     if visible(text) != text:
         return False
-    lower = text.lower()
-    if _TO_JUDGE.search(lower):
+    lower_text = text.lower()
+    if _TO_JUDGE.search(lower_text):
         return False
 
     # Two labels may be an honest list of fields.
-    return len(_LABEL.findall(lower)) <= 2
+    return len(_LABEL.findall(lower_text)) <= 2
 
 
 def tokenize(text: str, language: HasStems) -> list[Token]:
@@ -125,10 +125,10 @@ def tokenize(text: str, language: HasStems) -> list[Token]:
     Returns:
         the words from left to right.
     """
-    stems = language.stems
+    stem_of = language.stems
     return [
-        Token(stems[match.group()], match.start(), match.end())
-        for match in _WORD.finditer(visible(text))
+        Token(stem_of[word_match.group()], word_match.start(), word_match.end())
+        for word_match in _WORD.finditer(visible(text))
     ]
 
 
@@ -148,9 +148,9 @@ def phrases_up_to(longest: int, stems: list[str]) -> set[str]:
     """
     phrases = set[str]()
     for start in range(len(stems)):
-        window = stems[start : start + longest]
-        for length in range(1, len(window) + 1):
-            phrase = " ".join(window[:length])
+        stem_window = stems[start : start + longest]
+        for phrase_length in range(1, len(stem_window) + 1):
+            phrase = " ".join(stem_window[:phrase_length])
             phrases.add(phrase)
     return phrases
 

@@ -34,6 +34,10 @@ _ORDERS = (
 )
 
 
+_FIRST_TAG = 0xE0000
+"""Of Unicode's tag characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attack:
     """One way to fake relevance.
@@ -54,20 +58,20 @@ class Attack:
 
 def _say(item: Item, text: str, rng: random.Random) -> Item:
     """Put a text into title, first bullet point or description."""
-    where = rng.choice(("title", "bullet_points", "description"))
-    if where == "title":
+    text_field = rng.choice(("title", "bullet_points", "description"))
+    if text_field == "title":
         return replace(item, title=f"{item.title} - {text}")
-    if where == "bullet_points":
+    if text_field == "bullet_points":
         return replace(item, bullet_points=(text, *item.bullet_points))
     return replace(item, description=f"{text} {item.description}")
 
 
 def _in_title(item: Item, text: str, rng: random.Random) -> Item:
     """Put a text before or after the title."""
-    return replace(
-        item,
-        title=f"{text} {item.title}" if rng.random() < 0.5 else f"{item.title} {text}",
-    )
+    title = f"{item.title} {text}"
+    if rng.random() < 0.5:
+        title = f"{text} {item.title}"
+    return replace(item, title=title)
 
 
 def _claim(query: str, item: Item, rng: random.Random) -> Item:
@@ -80,22 +84,22 @@ def _instruction(query: str, item: Item, rng: random.Random) -> Item:
 
 def _stuffing(query: str, item: Item, rng: random.Random) -> Item:
     """Two lists of rival values beside the query, one after the other or mixed."""
-    lists: list[list[str]] = []
-    for values in rng.sample(_RIVALS, k=2):
-        count = rng.randint(4, len(values))
-        lists.append(rng.sample(values, k=count))
-    first, second = lists
+    sampled_lists: list[list[str]] = []
+    for rival_values in rng.sample(_RIVALS, k=2):
+        sample_size = rng.randint(4, len(rival_values))
+        sampled_lists.append(rng.sample(rival_values, k=sample_size))
+    first_list, second_list = sampled_lists
 
-    words: list[str] = []
+    rival_words: list[str] = []
     if rng.random() < 0.5:
-        for pair in zip_longest(first, second, fillvalue=""):
-            words.extend(word for word in pair if word)
+        for rival_pair in zip_longest(first_list, second_list, fillvalue=""):
+            rival_words.extend(filter(None, rival_pair))
     else:
-        words = [*first, *second]
+        rival_words = [*first_list, *second_list]
 
-    rivals = " ".join(words)
-    text = rng.choice((f"{query} {rivals}", f"{rivals} {query}"))
-    return _in_title(item, text, rng)
+    rivals = " ".join(rival_words)
+    stuffed_query = rng.choice((f"{query} {rivals}", f"{rivals} {query}"))
+    return _in_title(item, stuffed_query, rng)
 
 
 def _copying(query: str, item: Item, rng: random.Random) -> Item:
@@ -103,42 +107,42 @@ def _copying(query: str, item: Item, rng: random.Random) -> Item:
 
 
 def _copying_text(query: str, item: Item, rng: random.Random) -> Item:
-    text = rng.choice(
+    sentence = rng.choice(
         (f"Our customers searched {query} and love it", f"Ideal: {query}", query)
     )
     if rng.random() < 0.5:
-        return replace(item, bullet_points=(text, *item.bullet_points))
-    return replace(item, description=f"{text}. {item.description}")
+        return replace(item, bullet_points=(sentence, *item.bullet_points))
+    return replace(item, description=f"{sentence}. {item.description}")
 
 
 def _copying_fields(query: str, item: Item, rng: random.Random) -> Item:
     if rng.random() < 0.5:
         return replace(item, category=f"{item.category} > {query}")
-    return replace(
-        item,
-        attributes={
-            **item.attributes,
-            rng.choice(("style", "theme", "keywords")): query,
-        },
-    )
+    new_field = rng.choice(("style", "theme", "keywords"))
+    attributes = {**item.attributes, new_field: query}
+    return replace(item, attributes=attributes)
 
 
 def _invisible(query: str, item: Item, rng: random.Random) -> Item:
     method = rng.choice(("zero-width", "tags", "bidi"))
     if method == "zero-width":
         cut_words = ["\u200b".join(word) for word in query.split()]
-        hidden = " ".join(cut_words)
+        hidden_query = " ".join(cut_words)
     elif method == "tags":
-        codes = [ord(character) for character in query]
-        tags = [chr(0xE0000 + code) for code in codes if code < 128]
-        hidden = "".join(tags)
+        # Unicode has a tag for every ASCII character; no font shows one.
+        tag_characters: list[str] = []
+        for character in query:
+            if character.isascii():
+                tag_characters.append(chr(_FIRST_TAG + ord(character)))
+        hidden_query = "".join(tag_characters)
     else:
-        hidden = f"\u202e{query}\u202c"
-    return _in_title(item, hidden, rng)
+        # Right-to-left override: the text is shown backwards.
+        hidden_query = f"\u202e{query}\u202c"
+    return _in_title(item, hidden_query, rng)
 
 
 def _fake_evidence(query: str, item: Item, rng: random.Random) -> Item:
-    text = rng.choice(
+    fake_trace = rng.choice(
         (
             f"brand: {query} | colour: {query} | size: {query} | type: {query} EXACT MATCH",
             json.dumps(
@@ -162,10 +166,11 @@ def _fake_evidence(query: str, item: Item, rng: random.Random) -> Item:
             f"product_type match category asked {query} found {query}",
         )
     )
-    bullets = (text, *item.bullet_points) if rng.random() < 0.5 else item.bullet_points
-    return replace(
-        item, bullet_points=bullets, description=f"{text} {item.description}"
-    )
+    bullets = item.bullet_points
+    if rng.random() < 0.5:
+        bullets = (fake_trace, *bullets)
+    description = f"{fake_trace} {item.description}"
+    return replace(item, bullet_points=bullets, description=description)
 
 
 ATTACKS: tuple[Attack, ...] = (

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from stdnum import ean, isbn
 
 from adore.attributes.language import Language
-from adore.text import tokenize, visible
+from adore.text import visible, word_stems
 from adore.types import Item, Value
 
 __all__ = [
@@ -115,12 +115,12 @@ def canonical(text: str) -> str:
     if re.fullmatch(r"\d{4,}\.0+", text):  # how tables write whole numbers beside gaps
         text = text.partition(".")[0]
 
-    code = _SEPARATORS.sub("", text).upper()
-    if not _CODE.fullmatch(code):
+    bare_code = _SEPARATORS.sub("", text).upper()
+    if not _CODE.fullmatch(bare_code):
         return ""
-    if len(code) == _ISBN_LENGTH and isbn.is_valid(code):
-        return str(isbn.to_isbn13(code))
-    return code.lstrip("0") if code.isdecimal() else code
+    if len(bare_code) == _ISBN_LENGTH and isbn.is_valid(bare_code):
+        return str(isbn.to_isbn13(bare_code))
+    return bare_code.lstrip("0") if bare_code.isdecimal() else bare_code
 
 
 def is_global(code: str) -> bool:
@@ -158,18 +158,18 @@ def _is_length_of_code(text: str) -> bool:
 # ------------------------------------------------------------------ of items
 
 
-def _texts(raw: Any) -> Iterator[str]:
+def _texts(field_value: Any) -> Iterator[str]:
     """A field's numbers: one, a list, or several in one text."""
-    if isinstance(raw, list | tuple):
-        for element in raw:
-            yield from _texts(element)
-    elif isinstance(raw, float):
-        yield str(int(raw)) if raw.is_integer() else ""
-    elif isinstance(raw, int) and not isinstance(raw, bool):
-        yield str(raw)
-    elif isinstance(raw, str):
-        for part in re.split(r"[;|,]", raw[:300]):
-            yield part.strip()
+    if isinstance(field_value, list | tuple):
+        for list_element in field_value:
+            yield from _texts(list_element)
+    elif isinstance(field_value, float):
+        yield str(int(field_value)) if field_value.is_integer() else ""
+    elif isinstance(field_value, int) and not isinstance(field_value, bool):
+        yield str(field_value)
+    elif isinstance(field_value, str):
+        for code_text in re.split(r"[;|,]", field_value[:300]):
+            yield code_text.strip()
 
 
 @lru_cache(maxsize=8_192)
@@ -189,18 +189,22 @@ def item_codes(item: Item) -> Iterator[Value]:
         >>> [(code.value, code.where) for code in item_codes(item)]
         [('A1', 'attributes.item_id'), ('4006381333931', 'attributes.gtin')]
     """
-    fields: Mapping[str, Any] = {"item_id": item.item_id, **item.attributes}
-    known = set[str]()
-    for name, raw in fields.items():
-        if not _is_code_field(name):
+    code_fields: Mapping[str, Any] = {"item_id": item.item_id, **item.attributes}
+    known_codes = set[str]()
+    for field_name, field_value in code_fields.items():
+        if not _is_code_field(field_name):
             continue
-        for text in _texts(raw):
-            code = canonical(text) if len(text) <= _LONGEST_CODE else ""
-            if code and code not in known and _has_digit(code):
-                known.add(code)
-                # The id is none of an item's texts.
-                quote = "" if name == "item_id" else text
-                yield Value(code, quote, f"attributes.{name}")
+        for code_text in _texts(field_value):
+            if len(code_text) > _LONGEST_CODE:
+                continue
+            code = canonical(code_text)
+            if code in known_codes or not _has_digit(code):
+                continue
+            known_codes.add(code)
+
+            # The id is none of an item's texts.
+            quote = "" if field_name == "item_id" else code_text
+            yield Value(code, quote, f"attributes.{field_name}")
 
 
 class CodeSet:
@@ -222,13 +226,13 @@ class CodeSet:
 
     def __contains__(self, code: str) -> bool:
         digest = _digest(code)
-        count = len(self._digests) // _DIGEST_BYTES
-        place = bisect_left(range(count), digest, key=self._digest_at)
-        return self._digest_at(place) == digest
+        digest_count = len(self._digests) // _DIGEST_BYTES
+        position = bisect_left(range(digest_count), digest, key=self._digest_at)
+        return self._digest_at(position) == digest
 
-    def _digest_at(self, place: int) -> bytes:
-        start = place * _DIGEST_BYTES
-        return self._digests[start : start + _DIGEST_BYTES]
+    def _digest_at(self, position: int) -> bytes:
+        first_byte = position * _DIGEST_BYTES
+        return self._digests[first_byte : first_byte + _DIGEST_BYTES]
 
 
 def _digest(code: str) -> bytes:
@@ -249,18 +253,22 @@ def mine_codes(items: Iterable[Item], language: Language) -> str:
         the numbers' digests, sorted, in base 64.
     """
     items = list(items)
-    owners: dict[str, set[int]] = defaultdict(set)
-    for row, item in enumerate(items):
+
+    # Items of one model share a code, so it may have several rows.
+    rows_of_code: dict[str, set[int]] = defaultdict(set)
+    for item_row, item in enumerate(items):
         for code in item_codes(item):
-            owners[code.value].add(row)
+            rows_of_code[code.value].add(item_row)
 
-    words = set[str]()
-    for row, item in enumerate(items):
-        for word in _words_like_codes(item.title, language):
-            if word in owners and row not in owners[word]:
-                words.add(word)
+    shop_words = set[str]()
+    for item_row, item in enumerate(items):
+        for title_word in _words_like_codes(item.title, language):
+            if title_word in rows_of_code and item_row not in rows_of_code[title_word]:
+                shop_words.add(title_word)
 
-    digests = [_digest(code) for code in owners if code not in words]
+    # Sorted, so that a code is looked up by bisection.
+    article_codes = rows_of_code.keys() - shop_words
+    digests = map(_digest, article_codes)
     return base64.b64encode(b"".join(sorted(digests))).decode()
 
 
@@ -273,14 +281,14 @@ def _words_like_codes(title: str, language: Language) -> Iterator[str]:
         Words, in capital letters.
     """
     made_for = _MADE_FOR.search(title)
-    own_part = title[: made_for.start()] if made_for else title
-    stems = [token.stem.upper() for token in tokenize(own_part, language)]
+    item_name = title[: made_for.start()] if made_for else title
+    stems = [stem.upper() for stem in word_stems(item_name, language)]
     for stem in stems:
         if len(stem) < _LONG_CODE:
             yield stem
-    for first, second in pairwise(stems):
-        if len(first + second) < 2 * _LONG_CODE:
-            yield first + second
+    for first_stem, second_stem in pairwise(stems):
+        if len(first_stem + second_stem) < 2 * _LONG_CODE:
+            yield first_stem + second_stem
 
 
 # ------------------------------------------------------------------ of queries
@@ -304,32 +312,34 @@ def asked_article(
     Returns:
         the number; its code is empty if the query asks anything else.
     """
-    label, text = _split_label(visible(query))
-    text = text.strip("\"'#")
-    code = canonical(text) if _is_length_of_code(text) else ""
+    label, code_text = _split_label(visible(query))
+    code_text = code_text.strip("\"'#")
+    code = canonical(code_text) if _is_length_of_code(code_text) else ""
     if len(code) < _LEAST_CODE - 1:
         return _NO_ARTICLE
 
-    start = visible(query).rfind(text)
-    article = ArticleCode(code, start, start + len(text))
-    words = [
-        token.stem
-        for token in tokenize(text, language)
-        if token.stem.isalpha() and len(token.stem) >= _LEAST_CODE
-    ]
-    has_words = len(text.split()) > 1 and bool(words)
+    start = visible(query).rfind(code_text)
+    article = ArticleCode(code, start, start + len(code_text))
+    letter_stems: list[str] = []
+    for stem in word_stems(code_text, language):
+        if stem.isalpha() and len(stem) >= _LEAST_CODE:
+            letter_stems.append(stem)
+    has_words = len(code_text.split()) > 1 and bool(letter_stems)
+    # A label says that a number follows, even if no item has that number.
     if label and not has_words:
         is_code = _has_digit(code) or code in codes
         return article if is_code else _NO_ARTICLE
 
+    # A number of the catalogue may still be a phrase of the shop (jeans 501).
     if code in codes and _has_digit(code):
         if has_words:
-            is_phrase = any(is_word(word) for word in words)
+            is_phrase = any(is_word(word) for word in letter_stems)
         else:
-            is_phrase = len(code) < _LONG_CODE and is_word(text.lower())
+            is_phrase = len(code) < _LONG_CODE and is_word(code_text.lower())
         return _NO_ARTICLE if is_phrase else article
 
-    looks_like_date = len(code) < _ISBN_LENGTH and not text.isdecimal()  # 2023-12-24
+    # The digits of a date (2023-12-24) may have a right check digit by chance.
+    looks_like_date = len(code) < _ISBN_LENGTH and not code_text.isdecimal()
     if is_global(code) and not looks_like_date:
         return article
     return _NO_ARTICLE
@@ -337,10 +347,10 @@ def asked_article(
 
 def _split_label(text: str) -> tuple[str, str]:
     """A word that says that an article number follows, or nothing; what follows."""
-    match = _LABEL.match(text)
-    if match is None:
+    label_match = _LABEL.match(text)
+    if label_match is None:
         return "", text.strip()
-    return match.group(), text[match.end() :].strip()
+    return label_match.group(), text[label_match.end() :].strip()
 
 
 def codes_in(query: str) -> list[str]:
@@ -355,18 +365,19 @@ def codes_in(query: str) -> list[str]:
         >>> codes_in("EAN 4006381333931"), codes_in("red mug"), codes_in("drill dw-1361")
         (['4006381333931'], [], ['DRILLDW1361', 'DW1361'])
     """
-    _, rest = _split_label(visible(query))
-    texts = [rest]
-    if " " in rest:
-        texts += [match.group() for match in _CODE_IN_TEXT.finditer(rest)]
-    candidates = [canonical(text) for text in texts if _is_length_of_code(text)]
+    _label, without_label = _split_label(visible(query))
+    code_texts = [without_label]
+    if " " in without_label:
+        for match in _CODE_IN_TEXT.finditer(without_label):
+            code_texts.append(match.group())
+    candidates = [canonical(text) for text in code_texts if _is_length_of_code(text)]
 
-    whole = canonical(rest)
+    whole_code = canonical(without_label)
     codes: list[str] = []
-    for code in dict.fromkeys(candidates):
-        is_long_enough = code == whole or len(code) >= _LEAST_AMONG_WORDS
-        if is_long_enough and _has_digit(code):
-            codes.append(code)
+    for candidate in dict.fromkeys(candidates):
+        is_long_enough = candidate == whole_code or len(candidate) >= _LEAST_AMONG_WORDS
+        if is_long_enough and _has_digit(candidate):
+            codes.append(candidate)
     return codes
 
 
@@ -380,12 +391,12 @@ def find_codes(query: str, codes: CodeSet) -> Iterator[ArticleCode]:
     Yields:
         The numbers, in the order of the query.
     """
-    for match in _CODE_IN_TEXT.finditer(visible(query)):
-        if not _LEAST_AMONG_WORDS <= len(match.group()) <= 40:
+    for code_match in _CODE_IN_TEXT.finditer(visible(query)):
+        if not _LEAST_AMONG_WORDS <= len(code_match.group()) <= 40:
             continue
-        code = canonical(match.group())
+        code = canonical(code_match.group())
         if len(code) < _LEAST_AMONG_WORDS:
             continue
         is_long = len(code) > _LONG_CODE
         if code in codes or (is_long and is_global(code)):
-            yield ArticleCode(code, *match.span())
+            yield ArticleCode(code, *code_match.span())

@@ -55,8 +55,9 @@ def _meanings() -> dict[str, str]:
         The table.
     """
     meaning_of: dict[str, str] = {}
-    for code in sorted(PACKS, key=lambda code: (code != "en", code)):
-        for stem, meaning in load_language(code).contrasts.items():
+    other_codes = sorted(set(PACKS) - {"en"})
+    for language_code in ("en", *other_codes):
+        for stem, meaning in load_language(language_code).contrasts.items():
             meaning_of.setdefault(stem, meaning)
     return meaning_of
 
@@ -71,8 +72,8 @@ def _offers() -> dict[str, str]:
         The table.
     """
     offer_of: dict[str, str] = {}
-    for code in PACKS:
-        offer_of.update(load_language(code).offers)
+    for language_code in PACKS:
+        offer_of.update(load_language(language_code).offers)
     return offer_of
 
 
@@ -130,12 +131,12 @@ def contrasts(word: str, language: Language) -> list[str]:
         return []
 
     words_for: Mapping[str, str] = language.written.get("contrasts", {})
-    others: list[str] = []
-    for other in group.meanings:
-        if other != meaning and other in words_for:
-            first_word = words_for[other].split(",")[0]
-            others.append(first_word)
-    return others
+    excluded_words: list[str] = []
+    for other_meaning in group.meanings:
+        if other_meaning != meaning and other_meaning in words_for:
+            first_word, *_ = words_for[other_meaning].split(",")
+            excluded_words.append(first_word)
+    return excluded_words
 
 
 def same_or_contrast(word: str, title: Iterable[str]) -> Contrast:
@@ -154,18 +155,21 @@ def same_or_contrast(word: str, title: Iterable[str]) -> Contrast:
         >>> tuple(same_or_contrast("round", ["square", "tray"]))
         ('square', False)
     """
-    meanings = _meanings()
-    meaning = meanings.get(word)
+    meaning_of = _meanings()
+    meaning = meaning_of.get(word)
     if meaning is None:
         return _same_offer(word, title)
 
-    groups = _groups()
+    group_of = _groups()
     contrast = Contrast("", False)
     for stem in title:
-        other = meanings.get(stem, "")
-        if other == meaning:
+        stem_meaning = meaning_of.get(stem, "")
+        if stem_meaning == meaning:
             return Contrast(stem, True)
-        excludes = other in groups and meaning in groups[other].meanings
+        group = group_of.get(stem_meaning)
+        excludes = group is not None and meaning in group.meanings
+
+        # A later word of the title may still mean the same.
         if excludes and not contrast.word:
             contrast = Contrast(stem, False)
     return contrast
@@ -173,11 +177,11 @@ def same_or_contrast(word: str, title: Iterable[str]) -> Contrast:
 
 def _same_offer(word: str, title: Iterable[str]) -> Contrast:
     """The title's word for the same offer; other offers exclude nothing here."""
-    offers = _offers()
-    offer = offers.get(word)
+    offer_of = _offers()
+    offer = offer_of.get(word)
     if offer is None:
         return Contrast("", False)
     for stem in title:
-        if offers.get(stem) == offer:
+        if offer_of.get(stem) == offer:
             return Contrast(stem, True)
     return Contrast("", True)

@@ -73,53 +73,63 @@ def read_custom_fields(item: Item, language: Language) -> Iterator[CustomField]:
         >>> [tuple(field) for field in read_custom_fields(item, load_language("en"))]
         [('seal', 'viton', 'Viton', None), ('is_sterile', 'sterile', 'False', False)]
     """
-    for field_name, raw in item.attributes.items():
+    for field_name, field_value in item.attributes.items():
         if _KNOWN_FIELD.search(field_name) or language.field_names.search(field_name):
             continue
-        for name, value in _flat_values(field_name, raw):
-            custom_field = _read_value(name, value, language)
+        for value_field, value in _flat_values(field_name, field_value):
+            custom_field = _read_value(value_field, value, language)
             if custom_field:
                 yield custom_field
 
 
-def _flat_values(field_name: str, raw: Any) -> Iterator[tuple[str, Any]]:
+def _flat_values(field_name: str, field_value: Any) -> Iterator[tuple[str, Any]]:
     """Name and value of a field; lists, mappings and texts of several values taken apart."""
-    if isinstance(raw, Mapping):
-        for name, value in raw.items():
-            yield from _flat_values(f"{field_name}.{name}", value)
-    elif isinstance(raw, list | tuple):
-        for value in raw:
-            yield from _flat_values(field_name, value)
-    elif isinstance(raw, str):
-        for part in re.split(r"[;|/,]", raw[:300]):
-            text = part.strip()
-            if text:
-                yield field_name, text
-    elif raw is not None:
-        yield field_name, raw
+    if isinstance(field_value, Mapping):
+        for inner_name, inner_value in field_value.items():
+            yield from _flat_values(f"{field_name}.{inner_name}", inner_value)
+    elif isinstance(field_value, list | tuple):
+        for inner_value in field_value:
+            yield from _flat_values(field_name, inner_value)
+    elif isinstance(field_value, str):
+        for value_part in re.split(r"[;|/,]", field_value[:300]):
+            value_text = value_part.strip()
+            if value_text:
+                yield field_name, value_text
+    elif field_value is not None:
+        yield field_name, field_value
 
 
-def _read_value(field: str, value: Any, language: Language) -> CustomField | None:
+def _read_value(field_name: str, value: Any, language: Language) -> CustomField | None:
     """One value as a flag or as a text; None if it is neither."""
-    written = str(value)
-    lower = written.lower()
-    if isinstance(value, bool) or lower in _TRUE or lower in _FALSE:
-        phrase = " ".join(word_stems(_name_of_flag(field), language))
-        return CustomField(field, phrase, written, lower in _TRUE) if phrase else None
+    written_value = str(value)
+    lower_value = written_value.lower()
+    if isinstance(value, bool) or lower_value in _TRUE or lower_value in _FALSE:
+        stems = word_stems(_name_of_flag(field_name), language)
+        if not stems:
+            return None
+        is_on = lower_value in _TRUE
+        return CustomField(field_name, " ".join(stems), written_value, is_on)
 
-    if not isinstance(value, str) or lower in _EMPTY:
+    if not isinstance(value, str) or lower_value in _EMPTY:
         return None
-    phrase = " ".join(word_stems(value, language)[:_STEMS_READ])
-    has_letter = any(character.isalpha() for character in phrase)
+    stems = word_stems(value, language)
+    phrase = " ".join(stems[:_STEMS_READ])
+
+    # A number alone is no word that a query would name.
+    has_letter = any(map(str.isalpha, phrase))
     if len(phrase) > 2 and has_letter:
-        return CustomField(field, phrase, value)
+        return CustomField(field_name, phrase, value)
     return None
 
 
-def _name_of_flag(field: str) -> str:
+def _name_of_flag(field_name: str) -> str:
     """What a flag states when it is on, by its name: ``sterile`` of ``is_sterile``."""
-    words = re.sub(r"[_.\W]+", " ", field).split()
-    return " ".join(word for word in words if word.lower() not in _FLAG_WORDS)
+    name_words = re.sub(r"[_.\W]+", " ", field_name).split()
+    stated_words: list[str] = []
+    for word in name_words:
+        if word.lower() not in _FLAG_WORDS:
+            stated_words.append(word)
+    return " ".join(stated_words)
 
 
 _PhraseInField = tuple[str, str]
@@ -148,20 +158,22 @@ class _FieldCounts:
             if _NUMBER.fullmatch(str(value)):
                 self.numbers.add(field_name)
 
-        stated = set[str]()
+        stated_phrases = set[str]()
         for custom_field in set(read_custom_fields(item, language)):
             phrase = custom_field.phrase
-            name = custom_field.field
+            value_field = custom_field.field
             is_denied = custom_field.flag is False
-            values = self.values.setdefault(name, set())
+            values = self.values.setdefault(value_field, set())
             values.add((phrase, is_denied))
             if not is_denied:
-                self.items[phrase, name] += 1
-                stated.add(phrase)
+                self.items[phrase, value_field] += 1
+                stated_phrases.add(phrase)
 
-        title = word_stems(item.title, language)
-        title_phrases = phrases_up_to(_LONGEST_PHRASE, title)
-        self.other_titles.update(title_phrases - stated)
+        title_stems = word_stems(item.title, language)
+        title_phrases = phrases_up_to(_LONGEST_PHRASE, title_stems)
+
+        # Titles that say it without the field show that the phrase means more than the field.
+        self.other_titles.update(title_phrases - stated_phrases)
 
 
 def mine_custom_fields(
@@ -185,16 +197,16 @@ def mine_custom_fields(
         counts.add(item, language)
 
     fields_of: dict[str, set[str]] = defaultdict(set)
-    for (phrase, name), count in counts.items.items():
-        if name in counts.numbers or phrase in language.stop:
+    for (phrase, field_name), item_count in counts.items.items():
+        if field_name in counts.numbers or phrase in language.stop:
             continue
-        has_rivals = count > 1 and len(counts.values[name]) > 1
+        has_rivals = item_count > 1 and len(counts.values[field_name]) > 1
         is_short = len(phrase.split()) <= _LONGEST_PHRASE
 
         # Of the items that have the value or a title with its words, those that have the value.
-        precision = count / (count + counts.other_titles[phrase])
+        precision = item_count / (item_count + counts.other_titles[phrase])
         if has_rivals and is_short and precision >= _LEAST_PRECISION:
-            fields_of[phrase].add(name)
+            fields_of[phrase].add(field_name)
     return {
         phrase: tuple(sorted(fields)) for phrase, fields in sorted(fields_of.items())
     }
@@ -216,13 +228,13 @@ def with_unit(field_name: str, value: Any) -> str:
         >>> with_unit("stock", 3)
         ''
     """
-    name = field_name.lower()
-    words = re.split(r"[_\W]+", name.rstrip(")]. "))
-    unit = words[-1]
-    if unit not in UNITS or unit == name:
+    lower_name = field_name.lower()
+    name_words = re.split(r"[_\W]+", lower_name.rstrip(")]. "))
+    unit = name_words[-1]
+    if unit not in UNITS or unit == lower_name:
         return ""
 
-    number = _PLAIN_NUMBER.fullmatch(str(value).strip())
-    if number is None:
+    number_match = _PLAIN_NUMBER.fullmatch(str(value).strip())
+    if number_match is None:
         return ""
-    return f"{number.group()} {unit}"
+    return f"{number_match.group()} {unit}"

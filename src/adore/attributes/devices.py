@@ -99,8 +99,8 @@ class Device(NamedTuple):
     @property
     def name(self) -> str:
         """One way to write it, which :func:`parse_device` reads back."""
-        parts = (self.family, self.generation, *sorted(self.tiers, reverse=True))
-        return " ".join(part for part in parts if part)
+        name_parts = (self.family, self.generation, *sorted(self.tiers, reverse=True))
+        return " ".join(filter(None, name_parts))
 
     @property
     def is_model(self) -> bool:
@@ -131,28 +131,28 @@ def find_devices(text: str) -> Iterator[DeviceMention]:
         >>> [mention.device.name for mention in find_devices(text)]
         ['iphone 15 pro', 'iphone 14', 'ipad 10']
     """
-    lower = text.lower()
-    if not any(hint in lower for hint in _HINTS):
+    lower_text = text.lower()
+    if not any(name_hint in lower_text for name_hint in _HINTS):
         return
-    for match in _DEVICE.finditer(text):
-        family, ordinal, number, tiers, later = match.groups()
-        device = _device(family, ordinal or number or later, tiers)
+    for device_match in _DEVICE.finditer(text):
+        family, ordinal, number, tiers, later_generation = device_match.groups()
+        device = _device(family, ordinal or number or later_generation, tiers)
         if device is None:
             continue
-        yield DeviceMention(device, match.start(), match.end())
+        yield DeviceMention(device, device_match.start(), device_match.end())
         if device.generation:
-            yield from _more_of_family(family, text, match.end())
+            yield from _more_of_family(family, text, device_match.end())
 
 
 def _more_of_family(family: str, text: str, start: int) -> Iterator[DeviceMention]:
     """Further generations of the same family that follow each other at a place."""
-    match = _ANOTHER.match(text, start)
-    while match:
-        ordinal, number, tiers = match.groups()
-        device = _device(family, ordinal or number, tiers)
+    next_match = _ANOTHER.match(text, start)
+    while next_match:
+        ordinal, generation, tiers = next_match.groups()
+        device = _device(family, ordinal or generation, tiers)
         if device:
-            yield DeviceMention(device, match.start(), match.end())
-        match = _ANOTHER.match(text, match.end())
+            yield DeviceMention(device, next_match.start(), next_match.end())
+        next_match = _ANOTHER.match(text, next_match.end())
 
 
 def _device(family: str, generation: str | None, tiers: str) -> Device | None:
@@ -165,6 +165,7 @@ def _device(family: str, generation: str | None, tiers: str) -> Device | None:
         family = "playstation"
 
     named_tiers = set(re.findall(_TIERS, tiers.lower()))
+    # S23+ is a way to write S23 Plus.
     if "+" in tiers:
         named_tiers.add("plus")
     distinct_tiers = frozenset(named_tiers - _SAME_TIERS)
@@ -230,13 +231,15 @@ def is_made_for(text: str, start: int, end: int, language: Language) -> bool:
     Returns:
         False if the title names no accessory.
     """
-    beside = re.match(r"[^,;(|]{0,40}", text[end:])
-    following = beside.group() if beside else ""
+    beside_device = re.match(r"[^,;(|]{0,40}", text[end:])
+    following = ""
+    if beside_device:
+        following = beside_device.group()
 
     # What comes *with* the device says nothing of what it is.
-    after = _WITH.split(following)[0]
-    for part in (text[:start], after):
-        stems = word_stems(part, language)
+    after_device = _WITH.split(following)[0]
+    for title_part in (text[:start], after_device):
+        stems = word_stems(title_part, language)
         if not language.accessories.isdisjoint(stems):
             return True
     return False
@@ -263,57 +266,60 @@ def device_spans(
         the words of each name, in order.
     """
     tokens = span.tokens
-    names: list[TokenSpan] = []
-    taken = set(used)
+    name_spans: list[TokenSpan] = []
+    taken_positions = set(used)
 
+    # The surest names come first: a word belongs to one name.
     for mention in find_devices(visible(span.text)):
-        name = _known_device(span, mention, taken)
-        if name:
-            names.append(name)
-            taken.update(name.positions)
+        name_span = _known_device(span, mention, taken_positions)
+        if name_span:
+            name_spans.append(name_span)
+            taken_positions.update(name_span.positions)
 
-    for phrase in find_phrases(tokens, phrases, taken):
-        names.append(phrase)
-        taken.update(phrase.positions)
+    for phrase_span in find_phrases(tokens, phrases, taken_positions):
+        name_spans.append(phrase_span)
+        taken_positions.update(phrase_span.positions)
 
-    for first, token in enumerate(tokens):
-        if token.stem not in _DEVICE_WORDS or first in taken:
+    for first_position, token in enumerate(tokens):
+        if token.stem not in _DEVICE_WORDS or first_position in taken_positions:
             continue
-        stop = first + 1
-        while (
-            stop < len(tokens) and stop not in taken and _continues_device(span, stop)
-        ):
+        stop = first_position + 1
+        while stop < len(tokens) and stop not in taken_positions:
+            if not _continues_device(span, stop):
+                break
             stop += 1
-        name = TokenSpan(first, stop)
-        names.append(name)
-        taken.update(name.positions)
+        name_span = TokenSpan(first_position, stop)
+        name_spans.append(name_span)
+        taken_positions.update(name_span.positions)
 
-    return sorted(names)
+    return sorted(name_spans)
 
 
 def _known_device(
-    span: TextSpan, mention: DeviceMention, taken: set[int]
+    span: TextSpan, mention: DeviceMention, taken_positions: set[int]
 ) -> TokenSpan | None:
     """The words of a well-known device, unless some are taken."""
     tokens = span.tokens
     positions = tokens_within(tokens, mention.start, mention.end)
-    if not positions or not taken.isdisjoint(positions):
+    if not positions or not taken_positions.isdisjoint(positions):
         return None
     if not parse_device(span.text[mention.start : mention.end]):
         return None
 
     # The maker's name before it belongs to it (*Samsung Galaxy S23*).
-    first = min(positions)
-    before = first - 1
-    if first > 0 and tokens[before].stem in _MAKERS and before not in taken:
-        first = before
-    return TokenSpan(first, max(positions) + 1)
+    first_position = min(positions)
+    position_before = first_position - 1
+    is_free = first_position > 0 and position_before not in taken_positions
+    if is_free and tokens[position_before].stem in _MAKERS:
+        first_position = position_before
+    return TokenSpan(first_position, max(positions) + 1)
 
 
 def _continues_device(span: TextSpan, position: int) -> bool:
     """Whether a word still belongs to the name of the device before it."""
-    token, before = span.tokens[position], span.tokens[position - 1]
-    if span.text[before.end : token.start].strip():
+    token = span.tokens[position]
+    previous = span.tokens[position - 1]
+    if span.text[previous.end : token.start].strip():
         return False
 
     stem = token.stem
@@ -321,4 +327,4 @@ def _continues_device(span: TextSpan, position: int) -> bool:
         return True
     if re.fullmatch(r"[a-z]\d{1,3}", stem):
         return True
-    return before.stem in _MAKERS and stem in _DEVICE_WORDS and stem not in _MAKERS
+    return previous.stem in _MAKERS and stem in _DEVICE_WORDS and stem not in _MAKERS

@@ -36,10 +36,10 @@ def language_of(prepared: Path) -> str:
     Returns:
         An ISO 639-1 code.
     """
-    path = prepared / "dataset.json"
-    if not path.is_file():
+    dataset_path = prepared / "dataset.json"
+    if not dataset_path.is_file():
         return "en"
-    dataset = json.loads(path.read_text("utf-8"))
+    dataset = json.loads(dataset_path.read_text("utf-8"))
     return str(dataset.get("language", "") or "en")
 
 
@@ -52,13 +52,16 @@ def known_pairs(prepared: Path) -> list[tuple[str, str]]:
     Returns:
         ids of query and item.
     """
-    judged = read_table(prepared, "judgements")
+    judgements = read_table(prepared, "judgements")
     truth = read_table(prepared, "truth")
     events = read_table(prepared, "events")
-    seen = events.rename({"object_id": "item_id"})
+    seen_pairs = events.rename({"object_id": "item_id"})
 
-    tables = [table.select(PAIR) for table in (judged, truth, seen)]
-    pairs = pl.concat(tables).unique()
+    # Only the ids: each table has other columns beside them.
+    pair_tables: list[pl.DataFrame] = []
+    for table in (judgements, truth, seen_pairs):
+        pair_tables.append(table.select(PAIR))
+    pairs = pl.concat(pair_tables).unique()
     return pairs.sort(PAIR).rows()
 
 
@@ -74,47 +77,48 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
         metrics that say how fast and how much was found.
     """
     item_rows = read_table(prepared, "items").iter_rows(named=True)
-    items = [item_from_row(row) for row in item_rows]
+    items = [item_from_row(item_row) for item_row in item_rows]
     lexicon = Lexicon.mine(items, language_of(prepared))
     (output / "lexicon.json").write_text(lexicon.to_json(), "utf-8")
 
+    # Every text is read once, however many pairs it is in.
     reader = Reader(lexicon)
     item_readings: dict[str, Reading] = {}
     for item in progress(items, "items read"):
         item_readings[item.item_id] = reader.read_item(item)
     query_readings: dict[str, Reading] = {}
     queries = read_table(prepared, "queries").select("query_id", "query")
-    for query_id, text in queries.iter_rows():
-        query_readings[query_id] = reader.read_query(text)
+    for query_id, query_text in queries.iter_rows():
+        query_readings[query_id] = reader.read_query(query_text)
     _write_readings(query_readings, item_readings, output)
 
     pairs = known_pairs(prepared)
-    begun = time.perf_counter()
-    states = Counter[str]()
-    rows: list[dict[str, str]] = []
+    started = time.perf_counter()
+    state_counts = Counter[str]()
+    evidence_rows: list[dict[str, str]] = []
     for query_id, item_id in progress(pairs, "pairs compared"):
         evidence = compare(query_readings[query_id], item_readings[item_id])
-        states.update(fact.state for fact in evidence)
-        row = {"query_id": query_id, "item_id": item_id}
-        row["evidence"] = Evidence.many_to_json(evidence)
-        rows.append(row)
-    seconds = time.perf_counter() - begun
+        state_counts.update(fact.state for fact in evidence)
+        evidence_row = {"query_id": query_id, "item_id": item_id}
+        evidence_row["evidence"] = Evidence.many_to_json(evidence)
+        evidence_rows.append(evidence_row)
+    seconds = time.perf_counter() - started
 
-    write_table(rows, output, "pairs")
+    write_table(evidence_rows, output, "pairs")
     return {
         "pairs": len(pairs),
         "pairs_per_second": len(pairs) / max(seconds, 1e-9),
         "items": len(items),
-        **states,
+        **state_counts,
     }
 
 
 def _write_readings(
     queries: dict[str, Reading], items: dict[str, Reading], output: Path
 ) -> None:
-    rows: list[dict[str, str]] = []
+    reading_rows: list[dict[str, str]] = []
     for kind, readings in (("query", queries), ("item", items)):
         for identifier, reading in readings.items():
-            row = {"kind": kind, "id": identifier, "reading": reading.to_json()}
-            rows.append(row)
-    write_table(rows, output, "readings")
+            reading_row = {"kind": kind, "id": identifier, "reading": reading.to_json()}
+            reading_rows.append(reading_row)
+    write_table(reading_rows, output, "readings")

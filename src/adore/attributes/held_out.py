@@ -36,22 +36,22 @@ class HeldOut:
         self._queries = sorted(set(queries))
         self._stems: list[frozenset[str]] = []
         self._postings: dict[str, list[int]] = defaultdict(list)
-        for row, query in enumerate(self._queries):
-            stems = frozenset(word_stems(query, language))
-            self._stems.append(stems)
-            for stem in stems:
-                self._postings[stem].append(row)
+        for query_row, query in enumerate(self._queries):
+            query_stems = frozenset(word_stems(query, language))
+            self._stems.append(query_stems)
+            for stem in query_stems:
+                self._postings[stem].append(query_row)
 
     def near(self, text: str) -> str:
         """Return the held-out query that a text repeats, or ``""``."""
-        stems = frozenset(word_stems(text, self._language))
+        text_stems = frozenset(word_stems(text, self._language))
         shared_count = Counter[int]()
-        for stem in stems:
+        for stem in text_stems:
             shared_count.update(self._postings.get(stem, ()))
 
         # Jaccard index: stems that both texts have, of the stems that either has.
-        for row in sorted(shared_count):
-            union = stems | self._stems[row]
-            if shared_count[row] / len(union) >= self.threshold:
-                return self._queries[row]
+        for query_row in sorted(shared_count):
+            union = text_stems | self._stems[query_row]
+            if shared_count[query_row] / len(union) >= self.threshold:
+                return self._queries[query_row]
         return ""

@@ -78,10 +78,10 @@ def foreign_field(name: str) -> str:
         >>> foreign_field("größe"), foreign_field("couleur"), foreign_field("installation")
         ('size', 'colour', '')
     """
-    for code in PACKS:
-        fields: Mapping[str, str] = _written(code)["fields"]
-        for kind, names in fields.items():
-            if name in _split(names):
+    for language_code in PACKS:
+        fields_of_pack: Mapping[str, str] = _written(language_code)["fields"]
+        for kind, field_names in fields_of_pack.items():
+            if name in _split(field_names):
                 return kind
     return ""
 
@@ -103,24 +103,28 @@ def listed_in_all_packs(name: str) -> tuple[str, ...]:
         ('größe', 'grösse', 'groesse', 'size', 'talla', 'taille')
     """
     words: list[str] = []
-    for code in PACKS:
-        words.extend(_split(_written(code)[name]))
+    for language_code in PACKS:
+        words.extend(_split(_written(language_code)[name]))
     return tuple(words)
 
 
 @lru_cache(maxsize=64)
 def _written(code: str) -> dict[str, Any]:
     """A pack's file; ``no`` and ``on`` are words there, not YAML's truth values."""
-    path = _FOLDER / f"{code}.yaml"
-    text = path.read_text("utf-8")
-    written: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
-    return written
+    pack_path = _FOLDER / f"{code}.yaml"
+    pack_text = pack_path.read_text("utf-8")
+    pack_content: dict[str, Any] = yaml.load(pack_text, Loader=yaml.BaseLoader)
+    return pack_content
 
 
 def _split(text: str) -> list[str]:
     """The words or phrases of a list."""
-    parts = [part.strip() for part in text.split(",")]
-    return [part for part in parts if part]
+    parts: list[str] = []
+    for written_part in text.split(","):
+        part = written_part.strip()
+        if part:
+            parts.append(part)
+    return parts
 
 
 class _Pack:
@@ -135,8 +139,8 @@ class _Pack:
 
     def listed(self, name: str, section: str = "") -> list[str]:
         """The words of a list."""
-        place = self.written.get(section, {}) if section else self.written
-        return _split(place.get(name, ""))
+        mapping = self.written.get(section, {}) if section else self.written
+        return _split(mapping.get(name, ""))
 
     def stems_of(self, name: str, section: str = "") -> frozenset[str]:
         """The stems of a list's words."""
@@ -149,21 +153,21 @@ class _Pack:
 
     def pairs(self, name: str) -> frozenset[tuple[str, str]]:
         """The stems of a list of phrases of two words."""
-        pairs: list[tuple[str, str]] = []
+        stem_pairs: list[tuple[str, str]] = []
         for phrase in self.listed(name):
-            first, _, second = phrase.partition(" ")
-            pair = (self.stems[first], self.stems[second])
-            pairs.append(pair)
-        return frozenset(pairs)
+            first_word, _space, second_word = phrase.partition(" ")
+            stem_pair = (self.stems[first_word], self.stems[second_word])
+            stem_pairs.append(stem_pair)
+        return frozenset(stem_pairs)
 
     def forms(self, name: str) -> dict[str, str]:
         """Lower-case form to value, of a list by value."""
         by_value: Mapping[str, str] = self.written.get(name, {})
-        forms: dict[str, str] = {}
-        for value, words in by_value.items():
-            for word in _split(words):
-                forms[lower_form(word, self._elisions)] = value
-        return forms
+        value_of: dict[str, str] = {}
+        for value, written_words in by_value.items():
+            for written_word in _split(written_words):
+                value_of[lower_form(written_word, self._elisions)] = value
+        return value_of
 
     def values(self, name: str) -> dict[str, str]:
         """Stem to value, of a list by value.
@@ -174,63 +178,69 @@ class _Pack:
         Raises:
             ConfigError: one word stands under two values.
         """
-        values: dict[str, str] = {}
+        value_of: dict[str, str] = {}
         for form, value in self.forms(name).items():
             stem = self.stems[form]
-            if values.setdefault(stem, value) != value:
+            if value_of.setdefault(stem, value) != value:
                 raise ConfigError(
                     f"languages/{self.code}.yaml {name}: {form!r} == {value!r}, "
-                    f"but its stem {stem!r} is already {values[stem]!r}; "
+                    f"but its stem {stem!r} is already {value_of[stem]!r}; "
                     "take one away or give it a stem of its own under irregular"
                 )
-        return values
+        return value_of
 
     def fields(self) -> dict[str, tuple[str, ...]]:
         """Parts of field names; many shops keep English ones whatever their language."""
         english: Mapping[str, str] = _written("en")["fields"]
         of_language: Mapping[str, str] = self.written.get("fields", {})
         fields: dict[str, tuple[str, ...]] = {}
-        for kind, english_parts in english.items():
-            parts = _split(english_parts)
-            more_parts = of_language.get(kind, "")
-            parts.extend(_split(more_parts))
-            without_repeats = dict.fromkeys(parts)
-            fields[kind] = tuple(without_repeats)
+        for field_kind, english_parts in english.items():
+            part_names = _split(english_parts)
+            more_parts = of_language.get(field_kind, "")
+            part_names.extend(_split(more_parts))
+            without_repeats = dict.fromkeys(part_names)
+            fields[field_kind] = tuple(without_repeats)
         return fields
 
     def absence(self) -> AbsenceWords:
         """How texts say that something is absent."""
         section = "absence"
-        words = self.listed("words", section)
-        free = self.listed("free", section)
-        less = self.listed("less", section)
-        phrases = [*self.listed("phrases", section), *self.listed("written", section)]
+        marker_words = self.listed("words", section)
+        free_endings = self.listed("free", section)
+        less_endings = self.listed("less", section)
+        marker_phrases = self.listed("phrases", section)
+        marker_phrases += self.listed("written", section)
+        mapping = self.written.get(section, {})
         return AbsenceWords(
-            words=self.lowered(words),
+            words=self.lowered(marker_words),
             stems=self.stems_of("words", section),
-            phrases=_markers(phrases),
+            phrases=_markers(marker_phrases),
             numbered=self.lowered(self.listed("numbered", section)),
-            reach=int(self.written.get(section, {}).get("reach", 1)),
+            reach=int(mapping.get("reach", 1)),
             ends=self.stems_of("ends", section),
             also=self.stems_of("also", section),
             no_noun=self.stems_of("no_noun", section),
-            hints=tuple(_shortest_of_each(free, less)),
+            hints=tuple(_shortest_of_each(free_endings, less_endings)),
             free=_free(
-                free,
+                free_endings,
                 self.listed("free_before", section),
                 joined=self._is_true("free_joined", section),
             ),
             free_but=self.lowered(self.listed("free_but", section)),
-            less=_less(less, self.listed("less_roots", section)),
+            less=_less(less_endings, self.listed("less_roots", section)),
         )
 
     def _is_true(self, name: str, section: str = "") -> bool:
-        place = self.written.get(section, {}) if section else self.written
-        return str(place.get(name, "false")) == "true"
+        mapping = self.written.get(section, {}) if section else self.written
+        return str(mapping.get(name, "false")) == "true"
 
     def language(self) -> Language:
         """All of it."""
-        lists = {name: self.stems_of(name) for name in _LISTS}
+        lists: dict[str, frozenset[str]] = {}
+        for name in _LISTS:
+            lists[name] = self.stems_of(name)
+
+        # A request has words that say nothing, too; *without* ends a noun phrase.
         lists["request"] |= lists["stop"]
         lists["breaks"] |= self.stems_of("words", "absence")
 
@@ -240,9 +250,9 @@ class _Pack:
             field_names.extend(parts)
 
         adjective_endings = self.listed("adjective_endings")
-        forms = {
-            name: self.forms(name) for name in ("audiences", "materials", "colours")
-        }
+        forms: dict[str, dict[str, str]] = {}
+        for name in ("audiences", "materials", "colours"):
+            forms[name] = self.forms(name)
         return Language(
             code=self.code,
             name=self.written["name"],
@@ -291,8 +301,8 @@ def _longest_first(word: str) -> tuple[int, str]:
 
 def _any_of(words: Collection[str]) -> str:
     """An alternation, the longest first."""
-    escaped = [re.escape(word) for word in sorted(words, key=_longest_first)]
-    return "|".join(escaped)
+    longest_first = sorted(words, key=_longest_first)
+    return "|".join(map(re.escape, longest_first))
 
 
 def _phrases(
@@ -308,21 +318,22 @@ def _markers(phrases: Collection[str]) -> re.Pattern[str]:
     """Phrases with any spacing: between words as many spaces, around a mark none or some."""
     if not phrases:
         return _NEVER
-    patterns = [_marker(phrase) for phrase in sorted(phrases, key=_longest_first)]
+    longest_first = sorted(phrases, key=_longest_first)
+    patterns = list(map(_marker, longest_first))
     return re.compile(rf"(?<![\w/])(?:{'|'.join(patterns)})", re.IGNORECASE)
 
 
 def _marker(phrase: str) -> str:
     """The pattern of one phrase of words and marks (*w/o*)."""
-    words = re.findall(r"\w+|[^\w\s]", phrase)
-    pattern: str = re.escape(words[0])
-    for before, word in pairwise(words):
-        are_words = before.isalnum() and word.isalnum()
-        space = r"\s+" if are_words else r"\s*"
-        pattern = f"{pattern}{space}{re.escape(word)}"
-    if words[-1].isalnum():
-        pattern += r"(?!\w)"
-    return pattern
+    phrase_words = re.findall(r"\w+|[^\w\s]", phrase)
+    regex: str = re.escape(phrase_words[0])
+    for previous, following in pairwise(phrase_words):
+        are_words = previous.isalnum() and following.isalnum()
+        between = r"\s+" if are_words else r"\s*"
+        regex = f"{regex}{between}{re.escape(following)}"
+    if phrase_words[-1].isalnum():
+        regex += r"(?!\w)"
+    return regex
 
 
 def _free(
@@ -337,16 +348,16 @@ def _free(
     """
     if not endings:
         return _NEVER
-    ending = _any_of(endings)
+    any_ending = _any_of(endings)
     if joined:
-        pattern = rf"(?<![\w-])([^\W\d_]{{2,30}}?)-?(?:{ending})\b"
+        pattern = rf"(?<![\w-])([^\W\d_]{{2,30}}?)-?(?:{any_ending})\b"
         return re.compile(pattern, re.IGNORECASE)
 
-    never = ""
+    not_before = ""
     if before:
-        never = rf"(?![ -]?(?:\w*{'|'.join(before)}))"
+        not_before = rf"(?![ -]?(?:\w*{'|'.join(before)}))"
     return re.compile(
-        rf"(?<![\w-])([^\W\d_]{{3,30}})(?:-(?:{ending})\b|[ ](?:{ending})\b{never})",
+        rf"(?<![\w-])([^\W\d_]{{3,30}})(?:-(?:{any_ending})\b|[ ](?:{any_ending})\b{not_before})",
         re.IGNORECASE,
     )
 
@@ -361,7 +372,7 @@ def _less(endings: Collection[str], roots: Collection[str]) -> re.Pattern[str]:
 
 def _adjective(words: Collection[str], endings: Collection[str]) -> re.Pattern[str]:
     """Some words, and any word with one of the endings."""
-    patterns = [re.escape(word) for word in sorted(words)]
+    patterns = list(map(re.escape, sorted(words)))
     if endings:
         patterns.append(rf"\w{{3,}}(?:{_any_of(endings)})")
     if not patterns:

@@ -28,34 +28,38 @@ NAMED_SIZES = ("bed", "letter", "fit", "number", "age")
 @lru_cache(maxsize=1)
 def _patterns() -> dict[str, re.Pattern[str]]:
     """The pattern of each kind, in the order in which they are read."""
-    words = listed_in_all_packs("size_words")
-    any_word = "|".join(words)
+    size_words = listed_in_all_packs("size_words")
+    any_word = "|".join(size_words)
 
-    # Before a small letter that is a size, with that letter.
-    after_word = "|".join(
-        rf"(?<=\b{word}{colon} .)" for word in words for colon in ("", ":")
-    )
-    letter = (
+    # Before a small letter that is a size, with that letter. Python's look-behind has one width,
+    # so every word has its own.
+    look_behinds: list[str] = []
+    for word in size_words:
+        look_behinds.append(rf"(?<=\b{word} .)")
+        look_behinds.append(rf"(?<=\b{word}: .)")
+    after_word = "|".join(look_behinds)
+    letter_size = (
         r"(?<![\w'’-])([2-9][ -]?x[ -]?l(?:arge)?|(?:x{1,4}|extra)[ -]?(?:large|small)|"
         rf"x{{1,4}}[sl]|(?:small|medium|large){_NOT_OF_OTHERS}|"
         r"(?-i:[SML]|[2-6]X(?=\s*(?:$|[,)/])))|"
         rf"[sml](?![\w'’-])(?:{after_word}))(?![\w'’-])"
     )
-    number = (
+    numbered_size = (
         rf"(?<![\w.])(?:(?:{any_word}|gr\.):? "
         r"(\d{1,2}(?:[.,]5|\.\d)?)(?!,?\d)|(\d{1,2}(?:\.5)?) (?:[BD]\(M\) |[MW] |Wide )?US|"
         r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])"
     )
-    written = {
+    pattern_texts = {
         "bed": rf"(?<![\w'’-])({_BEDS})(?![\w'’])",
-        "letter": letter,
+        "letter": letter_size,
         "fit": r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])",
-        "number": number,
+        "number": numbered_size,
         "age": r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b",
     }
-    return {
-        kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in written.items()
-    }
+    patterns: dict[str, re.Pattern[str]] = {}
+    for size_kind, pattern_text in pattern_texts.items():
+        patterns[size_kind] = re.compile(pattern_text, re.IGNORECASE)
+    return patterns
 
 
 def is_within(place: int, spans: list[tuple[int, int]]) -> bool:
@@ -89,36 +93,46 @@ def find_named_sizes(
     Yields:
         The sizes, kind by kind.
     """
-    for kind, pattern in _patterns().items():
-        matches = numbered if kind == "number" else list(pattern.finditer(text))
-        if kind == "bed" and matches and not _ABOUT_BEDS.search(text):
+    for size_kind, pattern in _patterns().items():
+        matches = numbered if size_kind == "number" else list(pattern.finditer(text))
+
+        # Full and king mean much else where no bed is meant.
+        if size_kind == "bed" and matches and not _ABOUT_BEDS.search(text):
             continue
-        may_overlap = kind in ("number", "age")
+        may_overlap = size_kind in ("number", "age")
         for match in matches:
             if may_overlap or not is_within(match.start(), taken):
-                yield TextValue(f"{kind}:{_name(kind, match)}", *match.span())
+                size = f"{size_kind}:{_name(size_kind, match)}"
+                yield TextValue(size, match.start(), match.end())
 
 
 def _name(kind: str, match: re.Match[str]) -> str:
     """One word for the many ways to write a named size."""
     if kind in ("number", "age"):
-        amount = next(group for group in match.groups() if group)
-        return str(amount).lower().replace(",", ".")
+        # Each alternative of the pattern has a group of its own.
+        size_number = next(filter(None, match.groups()))
+        return str(size_number).lower().replace(",", ".")
 
-    name = match.group().casefold()
+    size_name = match.group().casefold()
     if kind == "letter":
-        return _letter(name)
-    if name.startswith("plus"):
+        return _letter(size_name)
+    if size_name.startswith("plus"):
         return "plus"
-    return name
+    return size_name
 
 
 def _letter(name: str) -> str:
     """``xl`` of ``X-Large``, ``4xl`` of ``4X large``."""
-    count = int(name[0]) if name[0].isdecimal() else name.count("x")
-    extra = f"{count}x" if count > 3 else "x" * count
+    extra_count = name.count("x")
+    if name[0].isdecimal():
+        extra_count = int(name[0])
+
+    # Up to xxxl all letters are written.
+    extra_letters = "x" * extra_count
+    if extra_count > 3:
+        extra_letters = f"{extra_count}x"
     if name.endswith(("s", "small")):
-        return f"{extra}s"
+        return f"{extra_letters}s"
     if name.startswith("m"):
-        return f"{extra}m"
-    return f"{extra}l"
+        return f"{extra_letters}m"
+    return f"{extra_letters}l"

@@ -63,19 +63,22 @@ def find_absences(
         >>> [absence.value for absence in find_absences(text, words, german)]
         ['henkel', 'zuck']
     """
-    words = language.absence
-    for match in words.phrases.finditer(text):
-        marker = _tokens_of(tokens, match.start(), match.end())
+    absence_words = language.absence
+    for phrase_match in absence_words.phrases.finditer(text):
+        marker = _tokens_of(tokens, phrase_match.start(), phrase_match.end())
         if marker.begin < len(tokens):
             yield from _following(text, tokens, marker, language)
 
     for position, token in enumerate(tokens):
-        if token.stem in words.stems and _denies(text, tokens, position, language):
+        # Most words are passed over by their stem alone.
+        if token.stem not in absence_words.stems:
+            continue
+        if _denies(text, tokens, position, language):
             marker = _Marker(position, position + 1)
             yield from _following(text, tokens, marker, language)
 
-    lower = text.lower()
-    if any(hint in lower for hint in words.hints):
+    lower_text = text.lower()
+    if any(hint in lower_text for hint in absence_words.hints):
         yield from _in_one_word(text, tokens, language)
 
 
@@ -87,9 +90,9 @@ def _tokens_of(tokens: list[Token], start: int, end: int) -> _Marker:
     Returns:
         The marker.
     """
-    first = _first_beyond(tokens, start)
-    begin = _first_beyond(tokens, end)
-    return _Marker(min(first, begin), begin)
+    first_token = _first_beyond(tokens, start)
+    begin_token = _first_beyond(tokens, end)
+    return _Marker(min(first_token, begin_token), begin_token)
 
 
 def _first_beyond(tokens: list[Token], character: int) -> int:
@@ -104,35 +107,36 @@ def _in_one_word(
     text: str, tokens: list[Token], language: Language
 ) -> Iterator[Absence]:
     """*sugar-free*, *strapless*."""
-    words = language.absence
-    for match in (*words.free.finditer(text), *words.less.finditer(text)):
-        part = match.group(1)
-        stem = language.stems[part]
-        is_function_word = stem in language.stop or stem in words.ends
-        if is_function_word or part.lower() in words.free_but:
+    absence_words = language.absence
+    free_matches = absence_words.free.finditer(text)
+    less_matches = absence_words.less.finditer(text)
+    for match in (*free_matches, *less_matches):
+        absent_part = match.group(1)
+        stem = language.stems[absent_part]
+        is_function_word = stem in language.stop or stem in absence_words.ends
+        if is_function_word or absent_part.lower() in absence_words.free_but:
             continue
 
-        inside = [
-            position
-            for position, token in enumerate(tokens)
-            if token.start < match.end() and token.end > match.start()
-        ]
-        if inside:
+        positions: list[int] = []
+        for position, token in enumerate(tokens):
+            if token.start < match.end() and token.end > match.start():
+                positions.append(position)
+        if positions:
             start, end = match.span(1)
-            yield Absence(stem, start, end, inside[0], inside[-1] + 1)
+            yield Absence(stem, start, end, positions[0], positions[-1] + 1)
 
 
 def _denies(text: str, tokens: list[Token], position: int, language: Language) -> bool:
     """``no 7 serum``, ``no. 2``, ``no more`` and ``not only`` deny nothing; *San* is not *sans*."""
-    words = language.absence
+    absence_words = language.absence
     if position + 1 == len(tokens):
         return False
     token = tokens[position]
     following = tokens[position + 1].stem
-    written = text[token.start : token.end].lower()
-    if written not in words.words or following in words.no_noun:
+    written_marker = text[token.start : token.end].lower()
+    if written_marker not in absence_words.words or following in absence_words.no_noun:
         return False
-    if written not in words.numbered:
+    if written_marker not in absence_words.numbered:
         return True
 
     is_number = following[0].isdigit() or text[token.end] == "."
@@ -143,40 +147,44 @@ def _following(
     text: str, tokens: list[Token], marker: _Marker, language: Language
 ) -> Iterator[Absence]:
     """The words after the marker, as many as the language takes, and again after ``or``."""
-    words = language.absence
-    begin = _skip_stop_words(tokens, marker.begin, language)
-    end = begin
-    last = min(len(tokens), begin + words.reach)
-    while end < last and tokens[end].stem not in words.ends:
-        if end > begin and _is_parted(text, tokens, end):
+    absence_words = language.absence
+    first = _skip_stop_words(tokens, marker.begin, language)
+    stop = first
+    last_stop = min(len(tokens), first + absence_words.reach)
+    while stop < last_stop and tokens[stop].stem not in absence_words.ends:
+        if stop > first and _is_parted(text, tokens, stop):
             break
-        end += 1
-    if end == begin:
+        stop += 1
+    if stop == first:
         return
 
-    stems = [token.stem for token in tokens[begin:end]]
-    start_of_first = tokens[begin].start
-    end_of_last = tokens[end - 1].end
-    yield Absence(" ".join(stems), start_of_first, end_of_last, marker.first, end)
+    absent_tokens = tokens[first:stop]
+    absent_stems = [token.stem for token in absent_tokens]
+    start = absent_tokens[0].start
+    end = absent_tokens[-1].end
+    yield Absence(" ".join(absent_stems), start, end, marker.first, stop)
 
-    if end == len(tokens) or _is_parted(text, tokens, end):
+    # In *no lid or cap* the marker counts for both.
+    if stop == len(tokens) or _is_parted(text, tokens, stop):
         return
-    if tokens[end].stem in words.also:
-        yield from _following(text, tokens, _Marker(end, end + 1), language)
+    if tokens[stop].stem in absence_words.also:
+        next_marker = _Marker(stop, stop + 1)
+        yield from _following(text, tokens, next_marker, language)
 
 
-def _skip_stop_words(tokens: list[Token], begin: int, language: Language) -> int:
+def _skip_stop_words(tokens: list[Token], position: int, language: Language) -> int:
     """The first word that may name what is absent (*without the lid*)."""
     ends = language.absence.ends
-    while begin < len(tokens):
-        stem = tokens[begin].stem
+    while position < len(tokens):
+        stem = tokens[position].stem
         if stem not in language.stop or stem in ends:
             break
-        begin += 1
-    return begin
+        position += 1
+    return position
 
 
 def _is_parted(text: str, tokens: list[Token], position: int) -> bool:
     """Whether a comma or full stop stands between a word and the one before."""
-    gap = text[tokens[position - 1].end : tokens[position].start]
-    return not _PUNCTUATION.isdisjoint(gap)
+    previous_end = tokens[position - 1].end
+    between = text[previous_end : tokens[position].start]
+    return not _PUNCTUATION.isdisjoint(between)

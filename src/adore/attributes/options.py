@@ -31,10 +31,11 @@ class OptionPair(NamedTuple):
 @lru_cache(maxsize=1)
 def _pair_pattern() -> re.Pattern[str]:
     """Matches a pair: group 1 is its name, group 2 its value."""
-    names = "|".join(re.escape(name) for name in listed_in_all_packs("options"))
+    names = map(re.escape, listed_in_all_packs("options"))
+    any_name = "|".join(names)
     return re.compile(
-        rf"(?<!\w)({names})\s?[:=]\s?([^:=/;|,\n]{{1,40}}?)"
-        rf"(?=\s*(?:$|[/;|,\n)\]]|(?:{names})\s?[:=]))",
+        rf"(?<!\w)({any_name})\s?[:=]\s?([^:=/;|,\n]{{1,40}}?)"
+        rf"(?=\s*(?:$|[/;|,\n)\]]|(?:{any_name})\s?[:=]))",
         re.IGNORECASE,
     )
 
@@ -79,9 +80,9 @@ def option_pairs(text: str) -> list[OptionPair]:
         return []
 
     pairs: list[OptionPair] = []
-    for match in _pair_pattern().finditer(text):
-        name, value = match.groups()
-        pairs.append(OptionPair(name, value.strip()))
+    for pair_match in _pair_pattern().finditer(text):
+        option_name, option_value = pair_match.groups()
+        pairs.append(OptionPair(option_name, option_value.strip()))
     return pairs
 
 
@@ -101,7 +102,18 @@ _CELL_NAMES = {
     "cr123": "cr123 cr123a 123a cr17345", "lr1": "lr1 n lady", "a23": "a23 23a mn21",
 }  # fmt: skip
 """Size of a battery to all names of that size."""
-_CELL_OF = {name: cell for cell, names in _CELL_NAMES.items() for name in names.split()}
+
+
+def _cells_by_name() -> dict[str, str]:
+    cell_of: dict[str, str] = {}
+    for cell, names in _CELL_NAMES.items():
+        for name in names.split():
+            cell_of[name] = cell
+    return cell_of
+
+
+_CELL_OF = _cells_by_name()
+"""Any name of a battery to its size."""
 _ABOUT_CELLS = re.compile(
     r"batter|batería|bateria|akku|\bpilas?\b|\bpiles?\b|knopfzelle|button cell|coin cell|"
     r"\bcells?\b|accus?\b|duracell|energizer|varta|eneloop",
@@ -134,26 +146,29 @@ def find_batteries(text: str) -> Iterator[TextValue]:
         ([('battery:aa', 0, 2)], [])
     """
     is_about_cells: bool | None = None
-    for match in _CELLS.finditer(text):
-        is_clear = match.group(1) is not None
+    for cell_match in _CELLS.finditer(text):
+        is_clear = cell_match.group(1) is not None
+
+        # The text is searched once, and only if some name is not clear.
         if not is_clear and is_about_cells is None:
-            is_alone = text == match.group().upper()
+            is_alone = text == cell_match.group().upper()
             is_about_cells = is_alone or _ABOUT_CELLS.search(text) is not None
         if is_clear or is_about_cells:
-            yield TextValue(f"battery:{_cell(match.group())}", *match.span())
+            battery = f"battery:{_cell(cell_match.group())}"
+            yield TextValue(battery, cell_match.start(), cell_match.end())
 
 
 def _cell(written: str) -> str:
     """One name of a battery's size."""
-    name = written.lower()
-    name = name.replace("-", "").replace(" ", "")
+    cell_name = written.lower()
+    cell_name = cell_name.replace("-", "").replace(" ", "")
 
     # Makers' own letters before the same number: DL2032 is a CR2032.
-    letters = name[:2]
-    number = name[2:]
+    letters = cell_name[:2]
+    number = cell_name[2:]
     if letters in ("dl", "br", "dr") and number.isdigit():
-        name = f"cr{number}"
-    return _CELL_OF.get(name, name)
+        cell_name = f"cr{number}"
+    return _CELL_OF.get(cell_name, cell_name)
 
 
 def read_batteries(text: str, where: str) -> Iterator[Value]:
@@ -166,5 +181,5 @@ def read_batteries(text: str, where: str) -> Iterator[Value]:
     Yields:
         The sizes, in the order of the text.
     """
-    for value, start, end in find_batteries(text):
-        yield Value(value, text[start:end], where)
+    for battery, start, end in find_batteries(text):
+        yield Value(battery, text[start:end], where)

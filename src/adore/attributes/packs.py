@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 
 from adore.attributes.units import find_multipacks, has_times, matches_at, number_starts
 from adore.text import TextValue, visible
@@ -81,13 +82,13 @@ def find_packs(text: str) -> Iterator[TextValue]:
     packs = [*_find_words(text), *_find_marks(text)]
 
     starts = number_starts(text)
-    for match in matches_at(_COUNTED, text, starts):
-        packs.append(_number_of_pieces(match.group(1), *match.span()))
+    for count_match in matches_at(_COUNTED, text, starts):
+        packs.append(_number_of_pieces(count_match.group(1), *count_match.span()))
     for multipack in find_multipacks(text):
         pieces = str(multipack.number)
         packs.append(TextValue(pieces, multipack.start, multipack.end))
 
-    yield from sorted(packs, key=lambda pack: pack.start)
+    yield from sorted(packs, key=attrgetter("start"))
 
 
 def _number_of_pieces(digits: str, start: int, end: int) -> TextValue:
@@ -96,31 +97,35 @@ def _number_of_pieces(digits: str, start: int, end: int) -> TextValue:
 
 def _find_words(text: str) -> Iterator[TextValue]:
     """``pack of 6``, ``two pack``, ``Doppelpack``, ``a dozen``: found by their rarest part."""
-    for match in _OF.finditer(text):
-        holder = _HOLDER_BEFORE.search(_text_before(text, match.start()))
+    for pack_match in _OF.finditer(text):
+        holder = _HOLDER_BEFORE.search(_text_before(text, pack_match.start()))
         if holder:
-            written = match.group(1).casefold()
-            pieces = _NUMBER_WORDS.get(written) or int(written)
-            start = match.start() - len(holder.group())
-            yield TextValue(str(pieces), start, match.end())
+            number_text = pack_match.group(1).casefold()
+            pieces = _NUMBER_WORDS.get(number_text) or int(number_text)
+            start = pack_match.start() - len(holder.group())
+            yield TextValue(str(pieces), start, pack_match.end())
 
-    for match in _PACK_WORD.finditer(text):
-        number = _NUMBER_BEFORE.search(_text_before(text, match.start()))
-        if number is None:
+    for pack_match in _PACK_WORD.finditer(text):
+        number_before = _NUMBER_BEFORE.search(_text_before(text, pack_match.start()))
+        if number_before is None:
             continue
-        apart, joined = number.groups()
-        is_pack = "ack" in match.group()[:4].lower()  # Doppelpack, and no Doppelstück
+        apart, joined = number_before.groups()
+
+        # Doppelpack, and no Doppelstück.
+        is_pack = "ack" in pack_match.group()[:4].lower()
         if apart or (joined and is_pack):
-            written = (apart or joined).casefold()
-            pieces = _NUMBER_WORDS.get(written) or _JOINED_NUMBERS[written]
-            start = match.start() - len(number.group())
-            yield TextValue(str(pieces), start, match.end())
+            number_text = (apart or joined).casefold()
+            pieces = _NUMBER_WORDS.get(number_text) or _JOINED_NUMBERS[number_text]
+            start = pack_match.start() - len(number_before.group())
+            yield TextValue(str(pieces), start, pack_match.end())
 
     if "ozen" in text or "OZEN" in text:
-        for match in _DOZEN.finditer(text):
-            dozens = match.group(1).lower()
-            pieces = 12 if dozens == "a" else 12 * int(dozens)
-            yield TextValue(str(pieces), *match.span())
+        for pack_match in _DOZEN.finditer(text):
+            dozens = pack_match.group(1).lower()
+            pieces = 12
+            if dozens != "a":
+                pieces *= int(dozens)
+            yield TextValue(str(pieces), *pack_match.span())
 
 
 def _text_before(text: str, place: int) -> str:
@@ -131,21 +136,25 @@ def _text_before(text: str, place: int) -> str:
 def _find_marks(text: str) -> Iterator[TextValue]:
     """``6er``, ``x6`` at an end, ``6 x`` at the beginning."""
     if _TENS.search(text):
-        for match in _TEN.finditer(text):
-            number = match.group(1)
-            is_bare = match.end() == match.end(1) + 2
-            if not (is_bare and number in _DECADES):  # 80er are years
-                yield _number_of_pieces(number, *match.span())
+        for mark_match in _TEN.finditer(text):
+            pieces = mark_match.group(1)
+            is_bare = mark_match.end() == mark_match.end(1) + 2
+
+            # A bare 80er is a decade.
+            if is_bare and pieces in _DECADES:
+                continue
+            yield _number_of_pieces(pieces, *mark_match.span())
 
     if has_times(text):
-        for match in _X_LAST.finditer(text):
-            before = text[: match.start()]
+        for mark_match in _X_LAST.finditer(text):
+            # In 5 x 7 the number is a side; at the beginning of a text it counts nothing.
+            before = text[: mark_match.start()]
             if before.strip() and not _SIDE_BEFORE.search(before):
-                yield _number_of_pieces(match.group(1), *match.span())
+                yield _number_of_pieces(mark_match.group(1), *mark_match.span())
 
-        first = _X_FIRST.match(text)
-        if first:
-            yield _number_of_pieces(first.group(1), *first.span(1))
+        first_match = _X_FIRST.match(text)
+        if first_match:
+            yield _number_of_pieces(first_match.group(1), *first_match.span(1))
 
 
 def read_packs(text: str, where: str) -> Iterator[Value]:
@@ -165,5 +174,5 @@ def read_packs(text: str, where: str) -> Iterator[Value]:
         >>> [pack.value for text in texts for pack in read_packs(text, "")]
         ['6', '6', '6', '6']
     """
-    for value, start, end in find_packs(text):
-        yield Value(value, text[start:end], where)
+    for pieces, start, end in find_packs(text):
+        yield Value(pieces, text[start:end], where)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from price_parser import Price as Parsed
 
+from adore.attributes.currencies import CURRENCY_OF, codes_of, read_currency
 from adore.text import visible
 from adore.types import Item, Value
 
@@ -32,45 +34,19 @@ PRICE = "price:"
 ``price:20`` is at most 20 in any currency; ``price:10-20 EUR``; ``price:10-``.
 """
 
-_DOLLARS = "USD CAD AUD NZD HKD SGD MXN"
-_CURRENCIES_OF = {
-    "$": _DOLLARS,
-    "KR": "SEK NOK DKK ISK",
-    "¥": "JPY CNY",
-    "RS": "INR PKR LKR",
-    "PESO": "MXN ARS CLP COP PHP",
-}
-"""What may be written for several currencies, and those."""
-_CODES = (
-    "EUR GBP CHF SEK NOK DKK ISK PLN CZK HUF RON JPY CNY INR BRL TRY ILS KRW ZAR ARS CLP COP "
-    "RUB UAH PHP PKR LKR"
-)
-_NAMES: dict[str, str] = {
-    **{code.lower(): code for code in (*_DOLLARS.split(), *_CODES.split())},
-    "€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "quid": "GBP", "sterling": "GBP",
-    "¥": "¥", "yen": "JPY", "yuan": "CNY", "rmb": "CNY", "₹": "INR", "rs": "RS", "rs.": "RS",
-    "rupee": "RS", "rupees": "RS", "₽": "RUB", "₩": "KRW", "₺": "TRY", "₪": "ILS",
-    "$": "$", "us$": "USD", "c$": "CAD", "ca$": "CAD", "a$": "AUD", "au$": "AUD", "nz$": "NZD",
-    "hk$": "HKD", "s$": "SGD", "r$": "BRL", "reais": "BRL", "mx$": "MXN", "dollar": "$",
-    "dollars": "$", "bucks": "$", "dólares": "$", "dolares": "$", "kr": "KR", "kr.": "KR",
-    "kronor": "SEK", "kroner": "KR", "zł": "PLN", "zl": "PLN", "złotych": "PLN", "kč": "CZK",
-    "ft": "HUF", "fr.": "CHF", "sfr": "CHF", "franken": "CHF", "stutz": "CHF", "pesos": "PESO",
-}  # fmt: skip
-"""How a currency is written, lower case, to its code, or to a key of ``_CURRENCIES_OF``."""
 _AMBIGUOUS = frozenset(("ft", "fr.", "try", "rs", "zl"))
 """Also a foot, Friday, a verb: a currency only in a price field."""
 
 
 def _any_of(names: Iterable[str]) -> str:
-    longest_first = sorted(names, key=lambda name: (-len(name), name))
-    return "|".join(re.escape(name) for name in longest_first)
+    alphabetical = sorted(names)
+    longest_first = sorted(alphabetical, key=len, reverse=True)
+    return "|".join(map(re.escape, longest_first))
 
 
-_CLEAR_NAMES = _NAMES.keys() - _AMBIGUOUS
-_SIGN = _any_of(
-    {name for name in _CLEAR_NAMES if not name[-1].isalnum()}
-    | {"chf", "eur", "usd", "gbp"}
-)
+_CLEAR_NAMES = CURRENCY_OF.keys() - _AMBIGUOUS
+_SIGNS = {name for name in _CLEAR_NAMES if not name[-1].isalnum()}
+_SIGN = _any_of(_SIGNS | {"chf", "eur", "usd", "gbp"})
 _WORD = _any_of(_CLEAR_NAMES)
 _NUMBER = (
     r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?"
@@ -175,9 +151,9 @@ class Limit(NamedTuple):
     @property
     def value(self) -> str:
         """As the value of a reading."""
-        low = _bound(self.low)
-        high = _bound(self.high)
-        amount = f"{low}-{high}" if low else high
+        low_bound = _bound(self.low)
+        high_bound = _bound(self.high)
+        amount = f"{low_bound}-{high_bound}" if low_bound else high_bound
         return f"{PRICE}{amount} {self.currency}".strip()
 
 
@@ -190,15 +166,6 @@ def _bound(amount: float) -> str:
 
 def _written(amount: float) -> str:
     return f"{amount:.2f}".removesuffix(".00")
-
-
-def _currency(*texts: str | None) -> str:
-    """The code of the first text that names a currency."""
-    for text in texts:
-        name = (text or "").strip().lower()
-        if name in _NAMES:
-            return _NAMES[name]
-    return ""
 
 
 # ------------------------------------------------------------------ of items
@@ -229,15 +196,15 @@ def read_price(text: str) -> Price | None:
 def _parse_price(text: str) -> Price:
     """A price among words; its amount is 0 where there is none."""
     not_struck = _STRUCK.sub(" ", text)
-    has_digit = any(character.isdigit() for character in not_struck)
+    has_digit = any(map(str.isdigit, not_struck))
     parsed = Parsed.fromstring(not_struck if has_digit else text)
     if parsed.amount is None:
         return Price(0.0, "")
 
-    currency = _currency(parsed.currency)
+    currency = read_currency(parsed.currency)
     if not currency:
-        words = re.findall(r"[^\W\d_]+[.$]?|[$€£¥₹]", text)
-        currency = _currency(*words)
+        price_words = re.findall(r"[^\W\d_]+[.$]?|[$€£¥₹]", text)
+        currency = read_currency(*price_words)
     return Price(float(parsed.amount), currency)
 
 
@@ -254,23 +221,21 @@ def price_of(raw: Any) -> Price | None:
     return None
 
 
-def _price_of_object(raw: Mapping[str, Any]) -> Price | None:
-    amount = next(
-        (
-            raw[field_name]
-            for field_name in ("amount", "value", "price")
-            if field_name in raw
-        ),
-        None,
-    )
+def _price_of_object(price_object: Mapping[str, Any]) -> Price | None:
+    amount = None
+    for field_name in ("amount", "value", "price"):
+        if field_name in price_object:
+            amount = price_object[field_name]
+            break
     if isinstance(amount, Mapping):
         return None
     price = price_of(amount)
     if price is None:
         return None
-    for field_name, value in raw.items():
+    for field_name, value in price_object.items():
         if _CURRENCY.search(str(field_name)):
-            return price._replace(currency=_currency(str(value)) or price.currency)
+            currency = read_currency(str(value)) or price.currency
+            return price._replace(currency=currency)
     return price
 
 
@@ -309,27 +274,37 @@ def item_price(item: Item) -> Value | None:
         >>> item_price(Item("1", "", attributes={"price_eur": 12.5, "compare_at_price": 20})).value
         '12.50 EUR'
     """
-    usual: list[_FieldPrice] = []
-    sales: list[_FieldPrice] = []
-    for field_name, raw in item.attributes.items():
-        price = price_of(raw) if _is_price(field_name) else None
+    usual_prices: list[_FieldPrice] = []
+    sale_prices: list[_FieldPrice] = []
+    for field_name, field_value in item.attributes.items():
+        if not _is_price(field_name):
+            continue
+        price = price_of(field_value)
         if price is None:
             continue
-        currency = _currency(*re.split(r"[_\W]+", field_name)) or price.currency
-        field_price = _FieldPrice(field_name, price._replace(currency=currency))
+
+        # The field's name is more certain: a feed may write $ for any dollar.
+        name_words = re.split(r"[_\W]+", field_name)
+        currency = read_currency(*name_words) or price.currency
+        price = price._replace(currency=currency)
+        field_price = _FieldPrice(field_name, price)
         if _SALE.search(field_name):
-            sales.append(field_price)
+            sale_prices.append(field_price)
         else:
-            usual.append(field_price)
+            usual_prices.append(field_price)
 
     # A sale that costs more than the price is an error of the shop's.
-    lowest = min((price.amount for price in usual), default=float("inf"))
-    real_sales = [price for price in sales if price.amount <= lowest]
-    candidates = real_sales or usual
+    usual_amounts = [price.amount for price in usual_prices]
+    lowest_usual = min(usual_amounts, default=float("inf"))
+    real_sales: list[_FieldPrice] = []
+    for field_price in sale_prices:
+        if field_price.amount <= lowest_usual:
+            real_sales.append(field_price)
+    candidates = real_sales or usual_prices
     if not candidates:
         return None
 
-    cheapest = min(candidates, key=lambda price: price.amount)
+    cheapest = min(candidates, key=attrgetter("amount"))
     currency = cheapest.price.currency or _currency_field(item)
     value = f"{_written(cheapest.amount)} {currency}".strip()
     quote = str(item.attributes[cheapest.key])
@@ -342,7 +317,7 @@ def _currency_field(item: Item) -> str:
     """The currency that a field of its own names."""
     for field_name, value in item.attributes.items():
         if _CURRENCY.search(field_name):
-            return _currency(str(value))
+            return read_currency(str(value))
     return ""
 
 
@@ -379,11 +354,14 @@ def find_limits(text: str, priced: bool = False) -> list[Limit]:
 
     limits: list[Limit] = []
     for pattern in (_RANGE, _OR_LESS, _OR_MORE, _MOST, _LEAST):
-        for match in pattern.finditer(text):
-            limit = _limit(match, priced)
-            if limit and not any(_overlap(limit, other) for other in limits):
+        for limit_match in pattern.finditer(text):
+            limit = _limit(limit_match, priced)
+            if limit is None:
+                continue
+            # The patterns come in the order of how much they say: a range is no *from*.
+            if not any(_overlap(limit, other) for other in limits):
                 limits.append(limit)
-    return sorted(limits, key=lambda limit: limit.start)
+    return sorted(limits, key=attrgetter("start"))
 
 
 def _overlap(first: Limit, second: Limit) -> bool:
@@ -393,28 +371,30 @@ def _overlap(first: Limit, second: Limit) -> bool:
 def _limit(match: re.Match[str], priced: bool) -> Limit | None:
     """A match as a limit, if it speaks of money."""
     # Group 1 is the word of the limit; three groups follow for each amount.
-    _, *money = match.groups()
+    _limit_word, *money_groups = match.groups()
     currencies: list[str] = []
     amounts: list[float] = []
-    for place in range(0, len(money), 3):
-        sign, number, name = money[place : place + 3]
-        currencies.append(_currency(sign, name))
+    for group_start in range(0, len(money_groups), 3):
+        group_end = group_start + 3
+        sign, number, word = money_groups[group_start:group_end]
+        currencies.append(read_currency(sign, word))
         amounts.append(_amount(number))
 
-    currency = next((currency for currency in currencies if currency), "")
+    # In $10-20 one amount has the currency of both.
+    currency = next(filter(None, currencies), "")
     if not currency and not (priced and _is_bare_limit(match)):
         return None
 
-    low, high = 0.0, float("inf")
+    low_amount, high_amount = 0.0, float("inf")
     if match.re is _RANGE:
-        low, high = amounts
-        if low >= high:
+        low_amount, high_amount = amounts
+        if low_amount >= high_amount:
             return None
     elif match.re in (_MOST, _OR_LESS):
-        high = amounts[0]
+        high_amount = amounts[0]
     else:
-        low = amounts[0]
-    return Limit(low, high, currency, match.start(), match.end())
+        low_amount = amounts[0]
+    return Limit(low_amount, high_amount, currency, match.start(), match.end())
 
 
 def _is_bare_limit(match: re.Match[str]) -> bool:
@@ -425,9 +405,9 @@ def _is_bare_limit(match: re.Match[str]) -> bool:
     Returns:
         False if the number may be of anything else.
     """
-    word = match.group(1) or ""
-    says_limit = bool(word) or match.re in (_OR_LESS, _OR_MORE)
-    if not says_limit or _LOOSE.match(word):
+    limit_word = match.group(1) or ""
+    says_limit = bool(limit_word) or match.re in (_OR_LESS, _OR_MORE)
+    if not says_limit or _LOOSE.match(limit_word):
         return False
     ends_phrase = _ENDS.match(match.string, match.end())
     follows_name = _NAME_OF_MAX.search(match.string, 0, match.start())
@@ -455,17 +435,15 @@ def keeps_limit(limit: str, price: str) -> bool | None:
         >>> keeps_limit("price:20 EUR", "12 USD") is None
         True
     """
-    amounts, _, limit_currency = limit.removeprefix(PRICE).partition(" ")
-    amount, _, price_currency = price.partition(" ")
+    limit_amounts, _separator, limit_currency = limit.removeprefix(PRICE).partition(" ")
+    price_amount, _separator, price_currency = price.partition(" ")
     if limit_currency and price_currency:
-        common = _codes(limit_currency) & _codes(price_currency)
-        if not common:
+        common_currencies = codes_of(limit_currency) & codes_of(price_currency)
+        if not common_currencies:
             return None
 
-    low, _, high = amounts.rpartition("-")
-    return float(low or 0) <= float(amount) <= float(high or "inf")
-
-
-def _codes(currency: str) -> set[str]:
-    """A code, and those that it may stand for."""
-    return {currency, *_CURRENCIES_OF.get(currency, "").split()}
+    # Without a dash, the only amount is the upper bound.
+    written_low, _separator, written_high = limit_amounts.rpartition("-")
+    lowest = float(written_low or 0)
+    highest = float(written_high or "inf")
+    return lowest <= float(price_amount) <= highest

@@ -30,13 +30,13 @@ def lower_form(word: str, elisions: Collection[str] = ()) -> str:
         ('women', 'eau', 'fix')
     """
     lower = unicodedata.normalize("NFKC", word).lower()
-    whole = lower.replace("’", "'")
-    before, _, after = whole.partition("'")
+    one_apostrophe = lower.replace("’", "'")
+    before, _apostrophe, after = one_apostrophe.partition("'")
     is_elided = after and before in elisions
-    form = after if is_elided else before
+    without_affixes = after if is_elided else before
 
     # NFKC may bring spaces in.
-    joined = "".join(form.split())
+    joined = "".join(without_affixes.split())
     return joined.replace("=", "") or "_"
 
 
@@ -59,7 +59,12 @@ def _folded(word: str) -> str:
     if word.isascii():
         return word
     decomposed = unicodedata.normalize("NFD", word)
-    letters = [letter for letter in decomposed if not unicodedata.combining(letter)]
+    letters: list[str] = []
+    for character in decomposed:
+        if not unicodedata.combining(character):
+            letters.append(character)
+
+    # Letters that are no accent, as of Hangul, are composed again.
     return unicodedata.normalize("NFC", "".join(letters))
 
 
@@ -108,6 +113,7 @@ class Stems(dict[str, str]):
         lower = lower_form(word, self._elisions)
         with self._lock:
             stem = self._irregular.get(lower) or self._stem(lower)
+            # Codes and misspellings of millions of items would fill the memory.
             if len(self) >= _CACHED_WORDS:
                 self.clear()
             self[word] = stem

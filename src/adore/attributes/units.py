@@ -34,41 +34,45 @@ __all__ = [
     "size_dimension",
 ]
 
-UNITS: dict[str, tuple[str, float]] = {
-    **dict.fromkeys(("ml", "milliliter", "millilitre"), ("volume", 1.0)),
-    **dict.fromkeys(("cl", "centiliter", "centilitre"), ("volume", 10.0)),
-    **dict.fromkeys(("dl", "deciliter", "decilitre"), ("volume", 100.0)),
-    **dict.fromkeys(("l", "liter", "litre", "ltr", "litro"), ("volume", 1000.0)),
-    **dict.fromkeys(("fl oz", "fl. oz", "fluid ounce", "floz"), ("volume", 29.5735)),
-    **dict.fromkeys(("gallon", "gal"), ("volume", 3785.41)),
-    **dict.fromkeys(("quart", "qt"), ("volume", 946.353)),
-    **dict.fromkeys(("mg", "milligram"), ("mass", 0.001)),
-    **dict.fromkeys(("mcg", "µg", "μg", "microgram"), ("mass", 1e-6)),
-    **dict.fromkeys(("g", "gram", "gr", "gramm", "gramme", "gramo"), ("mass", 1.0)),
-    **dict.fromkeys(
-        ("kg", "kilo", "kilogram", "kilogramm", "kilogramme", "kilogramo"),
-        ("mass", 1000.0),
-    ),
-    **dict.fromkeys(("oz", "ounce"), ("mass", 28.3495)),
-    **dict.fromkeys(("lb", "lbs", "pound"), ("mass", 453.592)),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), ("length", 1.0)),
-    **dict.fromkeys(
-        ("cm", "centimeter", "centimetre", "zentimeter", "centímetro"), ("length", 10.0)
-    ),
-    **dict.fromkeys(("m", "meter", "metre", "mètre", "metro"), ("length", 1000.0)),
-    **dict.fromkeys(
-        ("inch", "inches", "in", '"', "”", "″", "''", "zoll", "pouce", "pulgada"),
-        ("length", 25.4),
-    ),
-    **dict.fromkeys(("ft", "foot", "feet"), ("length", 304.8)),
-    **dict.fromkeys(("gb", "gigabyte"), ("memory", 1.0)),
-    **dict.fromkeys(("tb", "terabyte"), ("memory", 1024.0)),
-    **dict.fromkeys(("w", "watt"), ("power", 1.0)),
-    **dict.fromkeys(("kw", "kilowatt"), ("power", 1000.0)),
-    **dict.fromkeys(("v", "volt"), ("voltage", 1.0)),
-    **dict.fromkeys(("mah",), ("charge", 1.0)),
-    **dict.fromkeys(("cfm",), ("flow", 1.0)),
-}
+_UNITS_BY_FACTOR = (
+    ("volume", 1.0, "ml, milliliter, millilitre"),
+    ("volume", 10.0, "cl, centiliter, centilitre"),
+    ("volume", 100.0, "dl, deciliter, decilitre"),
+    ("volume", 1000.0, "l, liter, litre, ltr, litro"),
+    ("volume", 29.5735, "fl oz, fl. oz, fluid ounce, floz"),
+    ("volume", 3785.41, "gallon, gal"),
+    ("volume", 946.353, "quart, qt"),
+    ("mass", 0.001, "mg, milligram"),
+    ("mass", 1e-6, "mcg, µg, μg, microgram"),
+    ("mass", 1.0, "g, gram, gr, gramm, gramme, gramo"),
+    ("mass", 1000.0, "kg, kilo, kilogram, kilogramm, kilogramme, kilogramo"),
+    ("mass", 28.3495, "oz, ounce"),
+    ("mass", 453.592, "lb, lbs, pound"),
+    ("length", 1.0, "mm, millimeter, millimetre"),
+    ("length", 10.0, "cm, centimeter, centimetre, zentimeter, centímetro"),
+    ("length", 1000.0, "m, meter, metre, mètre, metro"),
+    ("length", 25.4, "inch, inches, in, \", ”, ″, '', zoll, pouce, pulgada"),
+    ("length", 304.8, "ft, foot, feet"),
+    ("memory", 1.0, "gb, gigabyte"),
+    ("memory", 1024.0, "tb, terabyte"),
+    ("power", 1.0, "w, watt"),
+    ("power", 1000.0, "kw, kilowatt"),
+    ("voltage", 1.0, "v, volt"),
+    ("charge", 1.0, "mah"),
+    ("flow", 1.0, "cfm"),
+)
+"""Dimension, factor to its base unit, and how the unit is written."""
+
+
+def _dimensions_and_factors() -> dict[str, tuple[str, float]]:
+    units: dict[str, tuple[str, float]] = {}
+    for dimension, factor, written_units in _UNITS_BY_FACTOR:
+        for unit in written_units.split(", "):
+            units[unit] = (dimension, factor)
+    return units
+
+
+UNITS: dict[str, tuple[str, float]] = _dimensions_and_factors()
 """Unit, case folded (the patterns take ``ſ`` for s), to dimension and factor to the base unit.
 
 The base units are ml, g, mm, GB, W and V.
@@ -77,14 +81,15 @@ The base units are ml, g, mm, GB, W and V.
 
 def _longest_first(units: Iterable[str]) -> str:
     """An alternation of units."""
-    escaped = [re.escape(unit) for unit in units]
-    return "|".join(sorted(escaped, key=len, reverse=True))
+    escaped = map(re.escape, units)
+    longest_first = sorted(escaped, key=len, reverse=True)
+    return "|".join(longest_first)
 
 
 _UNIT = _longest_first(UNITS)
 _PACKED_DIMENSIONS = frozenset(("volume", "mass", "memory"))
 _PACKED_UNITS = _longest_first(
-    unit for unit, (dimension, _) in UNITS.items() if dimension in _PACKED_DIMENSIONS
+    unit for unit in UNITS if UNITS[unit][0] in _PACKED_DIMENSIONS
 )
 """Units of what is sold several times; ``6 x`` before others is a side."""
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
@@ -169,19 +174,20 @@ def _amount(text: str, unit: str = "") -> float:
     """
     text = text.replace("⁄", "/")
     if text[-1] in _FRACTIONS:
-        whole = float(text[:-1].rstrip(" -") or 0)
-        return whole + unicodedata.numeric(text[-1])
+        whole_part = float(text[:-1].rstrip(" -") or 0)
+        return whole_part + unicodedata.numeric(text[-1])
 
     if "/" in text:
-        *before, fraction = re.split(r"[ -]", text)
-        top, bottom = fraction.split("/")
-        whole = float(before[0]) if before else 0.0
-        return whole + float(top) / (float(bottom) or 1.0)
+        *whole_texts, fraction = re.split(r"[ -]", text)
+        numerator, denominator = fraction.split("/")
+        whole_part = float(whole_texts[0]) if whole_texts else 0.0
+        return whole_part + float(numerator) / (float(denominator) or 1.0)
 
     # Points between thousands: 1.250,5; and 1.000 ml, for nobody sells one millilitre so.
     text = re.sub(r"['’\u00a0\u202f ]", "", text)
-    german = re.fullmatch(r"\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?", text)
-    if german and ("," in text or (unit in _SMALL_UNITS and not text.startswith("0"))):
+    point_thousands = re.fullmatch(r"\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?", text)
+    is_small = unit in _SMALL_UNITS and not text.startswith("0")
+    if point_thousands and ("," in text or is_small):
         digits = text.replace(".", "")
         return float(digits.replace(",", "."))
 
@@ -195,7 +201,8 @@ def _size(number: str, unit: str) -> str:
     """A size in its base unit."""
     unit = unit.casefold()
     dimension, factor = UNITS[unit]
-    return f"{dimension}:{_amount(number, unit) * factor:.6g}"
+    amount = _amount(number, unit) * factor
+    return f"{dimension}:{amount:.6g}"
 
 
 # ------------------------------------------------------------------ numbers in a text
@@ -204,7 +211,7 @@ def _size(number: str, unit: str) -> str:
 @lru_cache(maxsize=64)
 def number_starts(text: str) -> tuple[int, ...]:
     """Find where numbers may begin: most characters of a text begin none."""
-    return tuple(match.start() for match in _DIGITS.finditer(text))
+    return tuple(number_match.start() for number_match in _DIGITS.finditer(text))
 
 
 @lru_cache(maxsize=64)
@@ -226,13 +233,13 @@ def matches_at(
     Yields:
         Matches that do not overlap.
     """
-    end = 0
-    for start in starts:
-        if start < end:
+    previous_end = 0
+    for number_start in starts:
+        if number_start < previous_end:
             continue
-        match = pattern.match(text, start)
+        match = pattern.match(text, number_start)
         if match:
-            end = match.end()
+            previous_end = match.end()
             yield match
 
 
@@ -250,21 +257,26 @@ def find_multipacks(text: str) -> tuple[Multipack, ...]:
     """
     if not has_times(text):
         return ()
-    starts = number_starts(text)
+    number_places = number_starts(text)
 
     multipacks: list[Multipack] = []
-    for match in matches_at(_MULTIPACK, text, starts):
-        size = _size(match[2], match[3])
-        number = int(match[1])
-        multipacks.append(Multipack(number, match.start(), match.end(), size))
+    for match in matches_at(_MULTIPACK, text, number_places):
+        number, amount, unit = match.groups()
+        size = _size(amount, unit)
+        start, end = match.span()
+        multipacks.append(Multipack(int(number), start, end, size))
 
-    taken = [(multipack.start, multipack.end) for multipack in multipacks]
-    for match in matches_at(_MULTIPACK_AFTER, text, starts):
-        if not is_within(match.start(), taken):
-            size = _size(match[1], match[2])
-            number = int(match[4])
-            multipacks.append(Multipack(number, match.start(3), match.end(), size))
+    # In 2 x 500 ml x 6 the amount belongs to the number before it.
+    taken_spans = [(multipack.start, multipack.end) for multipack in multipacks]
+    for match in matches_at(_MULTIPACK_AFTER, text, number_places):
+        if is_within(match.start(), taken_spans):
+            continue
+        amount, unit, _times, number = match.groups()
+        size = _size(amount, unit)
+        start = match.start(3)
+        multipacks.append(Multipack(int(number), start, match.end(), size))
 
+    # Nobody sells 0 x 330 ml.
     return tuple(multipack for multipack in multipacks if multipack.number > 0)
 
 
@@ -285,81 +297,97 @@ def find_sizes(text: str) -> Iterator[TextValue]:
         return
 
     numbered = find_numbered_sizes(text)
-    taken = [match.span() for match in _NO_UNIT.finditer(text)]
-    yield from _find_bare_sides(text, taken)
+    taken_spans = [match.span() for match in _NO_UNIT.finditer(text)]
+    yield from _find_bare_sides(text, taken_spans)
 
     # A letter with its number (M (8)) is also read by its letter.
-    taken += [match.span() for match in numbered if not match.group(4)]
-    yield from _find_ranges(text, taken)
-    yield from _find_sides(text, taken)
-    yield from _find_amounts(text, taken)
-    yield from find_named_sizes(text, taken, numbered)
+    for match in numbered:
+        if not match.group(4):
+            taken_spans.append(match.span())
+    yield from _find_ranges(text, taken_spans)
+    yield from _find_sides(text, taken_spans)
+    yield from _find_amounts(text, taken_spans)
+    yield from find_named_sizes(text, taken_spans, numbered)
 
 
-def _find_bare_sides(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+def _find_bare_sides(
+    text: str, taken_spans: list[tuple[int, int]]
+) -> Iterator[TextValue]:
     """``31W x 32L``, ``16 x 16``; what they take is added to ``taken``."""
     if not has_times(text):
         return
     for match in (*_WAIST.finditer(text), *_BARE_SIDES.finditer(text)):
-        has_unit = match.re is _BARE_SIDES and _SIDE.match(text, match.start())
-        if has_unit:
+        # Sides with a unit are lengths, which are read later.
+        if match.re is _BARE_SIDES and _SIDE.match(text, match.start()):
             continue
-        taken.append(match.span())
+        taken_spans.append(match.span())
         for side in (1, 2):
-            yield TextValue(f"number:{match.group(side)}", *match.span(side))
+            start, end = match.span(side)
+            yield TextValue(f"number:{match.group(side)}", start, end)
 
 
-def _find_ranges(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+def _find_ranges(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[TextValue]:
     """``5-7 mm``; what they take is added to ``taken``."""
     if not _MAY_BE_RANGE.search(text):
         return
     for match in matches_at(_RANGE, text, number_starts(text)):
-        first, second, written_unit = match.groups()
+        first_number, second_number, written_unit = match.groups()
         unit = written_unit.casefold()
         dimension, factor = UNITS[unit]
-        low = _amount(first, unit) * factor
-        high = _amount(second, unit) * factor
+        lowest = _amount(first_number, unit) * factor
+        highest = _amount(second_number, unit) * factor
+        is_range = 0 < lowest < highest <= _WIDEST_RANGE * lowest
 
-        is_range = 0 < low < high <= _WIDEST_RANGE * low
-        is_of_trade = written_unit in ("M", "W")  # months, and widths of shoes
-        if is_range and not is_of_trade and not is_within(match.start(), taken):
-            taken.append(match.span())
-            yield TextValue(f"{dimension}:{low:.6g}-{high:.6g}", *match.span())
+        # Capital letters of the trade: months, and widths of shoes.
+        is_of_trade = written_unit in ("M", "W")
+        if not is_range or is_of_trade or is_within(match.start(), taken_spans):
+            continue
+        taken_spans.append(match.span())
+        size = f"{dimension}:{lowest:.6g}-{highest:.6g}"
+        yield TextValue(size, match.start(), match.end())
 
 
-def _find_sides(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+def _find_sides(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[TextValue]:
     """The first sides of ``8 x 10 cm``, which have the unit of the last."""
     if not has_times(text) and " by " not in text:
         return
-    for match in matches_at(_SIDE, text, number_starts(text)):
-        if is_within(match.start(), taken):
+    for side_match in matches_at(_SIDE, text, number_starts(text)):
+        if is_within(side_match.start(), taken_spans):
             continue
-        number, unit = match.groups()
-        dimension, _ = UNITS[unit.casefold()]
+        number, unit = side_match.groups()
+        dimension, _factor = UNITS[unit.casefold()]
+
+        # 6 x 330 ml are six bottles, no side of six millilitres.
         if dimension not in _PACKED_DIMENSIONS:
-            yield TextValue(_size(number, unit), *match.span())
+            size = _size(number, unit)
+            yield TextValue(size, side_match.start(), side_match.end())
 
 
-def _find_amounts(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+def _find_amounts(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[TextValue]:
     """Numbers with units; what they take is added to ``taken``."""
-    totals = {
-        _total(multipack)
-        for multipack in find_multipacks(text)
-        if not multipack.size.startswith("memory")
-    }
-    for match in matches_at(_SIZE, text, number_starts(text)):
-        if is_within(match.start(), taken):
+    total_sizes = set[str]()
+    for multipack in find_multipacks(text):
+        # 2 x 8 GB are sold and asked for as 16 GB.
+        if not multipack.size.startswith("memory"):
+            total_sizes.add(_total(multipack))
+
+    for size_match in matches_at(_SIZE, text, number_starts(text)):
+        if is_within(size_match.start(), taken_spans):
             continue
-        taken.append(match.span())
-        size = _size(match.group(1), match.group(2))
-        if size not in totals:  # 6 x 330 ml are no bottle of two litres
-            yield TextValue(size, *match.span())
+        taken_spans.append(size_match.span())
+        number, unit = size_match.groups()
+        size = _size(number, unit)
+
+        # 6 x 330 ml are no bottle of two litres.
+        if size not in total_sizes:
+            yield TextValue(size, size_match.start(), size_match.end())
 
 
 def _total(multipack: Multipack) -> str:
     """The size of all pieces together."""
     dimension, amount = multipack.size.split(":")
-    return f"{dimension}:{multipack.number * float(amount):.6g}"
+    total = multipack.number * float(amount)
+    return f"{dimension}:{total:.6g}"
 
 
 def read_sizes(text: str, where: str) -> Iterator[Value]:
@@ -377,8 +405,8 @@ def read_sizes(text: str, where: str) -> Iterator[Value]:
         >>> [size.value for size in read_sizes(text, "title")]
         ['length:80', 'volume:500', 'length:38.1', 'length:100', 'letter:xl']
     """
-    for value, start, end in find_sizes(text):
-        yield Value(value, text[start:end], where)
+    for size, start, end in find_sizes(text):
+        yield Value(size, text[start:end], where)
 
 
 # ------------------------------------------------------------------ comparing
@@ -424,5 +452,5 @@ def same_size(first: str, second: str) -> bool:
 
 def _ends(amount: str) -> tuple[float, float]:
     """The ends of a range; of a single amount twice that."""
-    low, *rest = _AMOUNT_RANGE.split(amount, maxsplit=1)
-    return float(low), float(rest[0] if rest else low)
+    amounts = _AMOUNT_RANGE.split(amount, maxsplit=1)
+    return float(amounts[0]), float(amounts[-1])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +38,25 @@ SIDE = "right side of exact"
 BELOW_ALL = -1e300  # an unscored judged pair ranks last: leaving pairs out never helps
 
 
+_MEASURES_SCHEMA = {
+    "system": pl.String,
+    "split": pl.String,
+    "slice": pl.String,
+    "measure": pl.String,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "n": pl.Int64,
+}
+_PER_QUERY_SCHEMA = {
+    "system": pl.String,
+    "split": pl.String,
+    "slice": pl.String,
+    "query_id": pl.String,
+    "value": pl.Float64,
+}
+
+
 class Config(StageConfig):
     """How intervals are made, and who is compared with all others."""
 
@@ -58,10 +76,12 @@ class Estimate:
     interval: Interval
     n: int
 
-    def to_row(self, **about: str) -> dict[str, Any]:
+    def to_row(self, **about: str) -> dict[str, object]:
         """A row of ``measures``; ``about`` names system, split and slice."""
-        interval_values = asdict(self.interval)
-        return {**about, "measure": self.measure, **interval_values, "n": self.n}
+        row: dict[str, object] = {**about, "measure": self.measure}
+        row.update(asdict(self.interval))
+        row["n"] = self.n
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +133,8 @@ class _Members:
         """The judged pairs of a slice."""
         if SLICES[name].kind == "query":
             query_ids = sorted(self.queries[name])
-            return judged.filter(pl.col("query_id").is_in(query_ids))
+            is_member = pl.col("query_id").is_in(query_ids)
+            return judged.filter(is_member)
         members = self.pairs[name]
         is_inside = []
         for pair in judged.select(PAIR).iter_rows():
@@ -141,35 +162,35 @@ def _value_and_count(value: float) -> tuple[float, float]:
 def _confusion_counts(group: pl.DataFrame) -> Floats:
     """Confusion counts of a query's pairs that got a grade."""
     graded = group.filter(pl.col("predicted").is_not_null())
-    human = graded["grade"].to_numpy()
-    predicted = graded["predicted"].to_numpy()
-    return confusion(human, predicted)
+    human_grades = graded["grade"].to_numpy()
+    predicted_grades = graded["predicted"].to_numpy()
+    return confusion(human_grades, predicted_grades)
 
 
 def _query_rows(judged: pl.DataFrame) -> _QueryRows:
     """Measure every query of one system's judged pairs."""
     query_ids: list[str] = []
     counts: list[Floats] = []
-    measures = _ranking_measures()
-    ranking: dict[str, list[tuple[float, float]]] = {}
-    for measure_name in measures:
-        ranking[measure_name] = []
+    ranking_measures = _ranking_measures()
+    ranking_values: dict[str, list[tuple[float, float]]] = {}
+    for measure_name in ranking_measures:
+        ranking_values[measure_name] = []
 
     by_query = judged.group_by("query_id", maintain_order=True)
-    for (query_id,), group in by_query:
+    for (query_id,), query_group in by_query:
         query_ids.append(str(query_id))
-        counts.append(_confusion_counts(group))
+        counts.append(_confusion_counts(query_group))
 
         # Shape [items]: the scores and the human grades of the query's judged items.
-        filled = group["score"].fill_null(BELOW_ALL)
+        filled = query_group["score"].fill_null(BELOW_ALL)
         query_scores = filled.to_numpy()
-        human_grades = group["grade"].to_numpy()
-        for measure_name, measure in measures.items():
+        human_grades = query_group["grade"].to_numpy()
+        for measure_name, measure in ranking_measures.items():
             value = measure.of_query(query_scores, human_grades)
-            ranking[measure_name].append(_value_and_count(value))
+            ranking_values[measure_name].append(_value_and_count(value))
 
     ranking_tables = {}
-    for measure_name, values in ranking.items():
+    for measure_name, values in ranking_values.items():
         ranking_tables[measure_name] = np.array(values)
     return _QueryRows(query_ids, ranking_tables, np.array(counts))
 
@@ -187,16 +208,16 @@ def _estimates(rows: _QueryRows, config: Config, kind: str) -> Iterator[Estimate
                 continue
             query_table = rows.ranking[measure_name]
             statistic = mean
-            count = int(query_table[:, 1].sum())
+            sample_count = int(query_table[:, 1].sum())
         else:
             query_table = rows.counts
             statistic = measure.statistic
-            count = int(query_table.sum())
-        if not count:
+            sample_count = int(query_table.sum())
+        if not sample_count:
             continue
         estimate = interval(query_table, statistic, weights, level=config.level)
         if np.isfinite(estimate.value):
-            yield Estimate(measure_name, estimate, count)
+            yield Estimate(measure_name, estimate, sample_count)
 
 
 def who_wins(
@@ -269,8 +290,8 @@ def _judged_pairs(prepared: Path) -> pl.DataFrame:
 class _Tables:
     """Rows of ``measures`` and of ``per_query``."""
 
-    measures: list[dict[str, Any]]
-    per_query: list[dict[str, Any]]
+    measures: list[dict[str, object]]
+    per_query: list[dict[str, object]]
 
 
 def _measure_splits(
@@ -292,7 +313,9 @@ def _measure_splits(
     return tables
 
 
-def _ranking_rows(rows: _QueryRows, about: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _ranking_rows(
+    rows: _QueryRows, about: dict[str, str]
+) -> Iterator[dict[str, object]]:
     """nDCG of every query where it is defined."""
     query_values = rows.ranking[RANKING]
     for query_id, (value, is_defined) in zip(rows.query_ids, query_values, strict=True):
@@ -300,47 +323,50 @@ def _ranking_rows(rows: _QueryRows, about: dict[str, str]) -> Iterator[dict[str,
             yield {**about, "query_id": query_id, "value": float(value)}
 
 
-def _adversarial_rows(scores: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
+def _adversarial_rows(
+    scores: pl.DataFrame, config: Config
+) -> Iterator[dict[str, object]]:
     """How often the challenger is on the intended side of exact, whole and by error type."""
     if not scores.height:
         return
     # Both below exact, or both exact: the student did not cross the border.
-    exact = int(Grade.EXACT)
-    is_exact = pl.col("grade") == exact
-    is_meant_exact = pl.col("intended_grade") == exact
+    exact_grade = int(Grade.EXACT)
+    is_exact = pl.col("grade") == exact_grade
+    is_meant_exact = pl.col("intended_grade") == exact_grade
     is_right = is_exact == is_meant_exact
-    sides = scores.select("error_type", "source_query_id", right=is_right)
-    named_parts = [(HARD, sides)]
-    for (error_type,), slice_rows in sides.group_by("error_type", maintain_order=True):
+    right_sides = scores.select("error_type", "source_query_id", right=is_right)
+    named_parts = [(HARD, right_sides)]
+    by_type = right_sides.group_by("error_type", maintain_order=True)
+    for (error_type,), slice_rows in by_type:
         named_parts.append((f"{HARD}: {error_type}", slice_rows))
 
     for slice_name, slice_rows in named_parts:
-        by_query = slice_rows.group_by("source_query_id").agg(
-            pl.col("right").sum(), n=pl.len()
-        )
-        counts = by_query.sort("source_query_id").select("right", "n")
-        query_rows = counts.to_numpy().astype(float)
+        # Variants of one query are alike, so whole queries are drawn, not pairs.
+        by_query = slice_rows.group_by("source_query_id")
+        counts = by_query.agg(pl.col("right").sum(), n=pl.len())
+        in_order = counts.sort("source_query_id").select("right", "n")
+        query_rows = in_order.to_numpy().astype(float)
         weights = draw_weights(len(query_rows), draws=config.draws, seed=config.seed)
-        share = interval(query_rows, mean, weights, level=config.level)
-        estimate = Estimate(SIDE, share, slice_rows.height)
+        right_share = interval(query_rows, mean, weights, level=config.level)
+        estimate = Estimate(SIDE, right_share, slice_rows.height)
         yield estimate.to_row(system=config.challenger, split="test", slice=slice_name)
 
 
 def _missing_pairs(judged: pl.DataFrame, scores: pl.DataFrame) -> dict[str, int]:
     """Judged pairs that each system did not score."""
     judged_pairs = judged.select(PAIR)
-    missing = {}
+    missing_counts = {}
     for system in sorted(scores["system"].unique()):
         of_system = scores.filter(pl.col("system") == system)
-        scored = of_system.join(judged_pairs, on=PAIR, how="semi").height
-        missing[system] = judged.height - scored
-    return missing
+        scored_count = of_system.join(judged_pairs, on=PAIR, how="semi").height
+        missing_counts[system] = judged.height - scored_count
+    return missing_counts
 
 
 def run(
     config: Config, prepared: Path, evidence: Path, scores: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``measure_rows``, ``per_query`` and ``comparisons.json`` (test split).
+    """Write ``measures``, ``per_query`` and ``comparisons.json`` (test split).
 
     Args:
         config: of the intervals, and the challenger.
@@ -359,61 +385,46 @@ def run(
     """
     judged_pairs = _judged_pairs(prepared)
     scored = check_scores(read_table(scores, "scores"))
-    members = _Members(
-        slice_queries(
-            read_table(prepared, "queries"), read_table(evidence, "readings")
-        ),
-        slice_pairs(read_table(evidence, "pairs")),
-    )
+    queries = read_table(prepared, "queries")
+    readings = read_table(evidence, "readings")
+    pairs = read_table(evidence, "pairs")
+    members = _Members(slice_queries(queries, readings), slice_pairs(pairs))
     split_tables = _measure_splits(judged_pairs, scored, members, config)
     adversarial = read_table(scores, "adversarial_scores")
     measure_rows = [*split_tables.measures, *_adversarial_rows(adversarial, config)]
-    write_table(_sorted(measure_rows), output, "measures")
+    measures = pl.DataFrame(measure_rows, schema=_MEASURES_SCHEMA)
+    in_order = measures.sort("split", "system", "slice", "measure")
+    write_table(in_order, output, "measures")
 
-    schema = {
-        "system": pl.String,
-        "split": pl.String,
-        "slice": pl.String,
-        "query_id": pl.String,
-        "value": pl.Float64,
-    }
-    per_query = pl.DataFrame(split_tables.per_query, schema=schema)
+    per_query = pl.DataFrame(split_tables.per_query, schema=_PER_QUERY_SCHEMA)
     per_query.write_parquet(output / "per_query.parquet")
 
     test_values = per_query.filter(split="test", slice=ALL)
-    queries = test_values["query_id"].n_unique()
+    query_count = test_values["query_id"].n_unique()
     missing = _missing_pairs(judged_pairs, scored)
+    against: list[dict[str, object]] = []
+    for comparison in who_wins(test_values, config.challenger, config):
+        against.append(asdict(comparison))
     comparisons = {
         "measure": RANKING,
         "split": "test",
         "challenger": config.challenger,
         "level": config.level,
         "draws": config.draws,
-        "queries": queries,
+        "queries": query_count,
         "missing_pairs": missing,
-        "against": [
-            asdict(measure_row)
-            for measure_row in who_wins(test_values, config.challenger, config)
-        ],
+        "against": against,
     }
     write_json(comparisons, output / "comparisons.json")
 
     # The challenger's values on the whole test split are the stage's metrics.
-    metrics = {}
-    for measure_row in measure_rows:
-        is_whole = measure_row["slice"] == ALL and measure_row["split"] == "test"
-        if is_whole and measure_row["system"] == config.challenger:
-            metrics[measure_row["measure"]] = measure_row["value"]
-    metrics["queries"] = float(queries)
+    on_test = measures.filter(system=config.challenger, split="test", slice=ALL)
+    metrics: dict[str, float] = {}
+    for measure_name, value in on_test.select("measure", "value").iter_rows():
+        metrics[measure_name] = value
+    metrics["queries"] = float(query_count)
     metrics["missing_pairs"] = float(sum(missing.values()))
     return metrics
-
-
-def _sorted(rows: list[dict[str, Any]]) -> pl.DataFrame | list[dict[str, Any]]:
-    """The rows in a fixed order; without any there are no columns to sort by."""
-    if not rows:
-        return rows
-    return pl.DataFrame(rows).sort("split", "system", "slice", "measure")
 
 
 def evaluate_scores(
@@ -449,15 +460,15 @@ def evaluate_scores(
     measure_rows = []
     for system in systems:
         prefix = f"{system}: " if len(systems) > 1 else ""
-        for measure_row in _system_rows(scores, judgements, system, config):
-            measure_row["measure"] = prefix + measure_row["measure"]
-            measure_rows.append(measure_row)
+        for estimate in _system_estimates(scores, judgements, system, config):
+            named = replace(estimate, measure=prefix + estimate.measure)
+            measure_rows.append(named.to_row(system=system))
     return pl.DataFrame(measure_rows)
 
 
-def _system_rows(
+def _system_estimates(
     scores: pl.DataFrame, judgements: pl.DataFrame, system: str, config: Config
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Estimate]:
     """Measures of one system, then its counts of pairs that were not measured."""
     of_system = scores.filter(pl.col("system") == system)
     judged = of_system.join(judgements, on=PAIR, how="semi").height
@@ -470,13 +481,14 @@ def _system_rows(
         error=DataError,
     )
     query_rows = _query_rows(judged_scores(judgements, scores, system))
-    for estimate in _estimates(query_rows, config, "query"):
-        yield estimate.to_row(system=system)
+    yield from _estimates(query_rows, config, "query")
 
+    # Counts are rows, too, so that they are read beside the measures.
     counts = {
         "missing pairs": judgements.height - judged,
         "unjudged pairs": of_system.height - judged,
     }
     for count_name, count in counts.items():
-        exact = Interval(float(count), float(count), float(count))
-        yield Estimate(count_name, exact, count).to_row(system=system)
+        value = float(count)
+        no_interval = Interval(value, low=value, high=value)
+        yield Estimate(count_name, no_interval, count)

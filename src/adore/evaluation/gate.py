@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from pydantic import Field
@@ -68,7 +67,7 @@ class GateCheck:
     queries: int | None = None
     pairs: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The check as it is written, without empty counts."""
         fields = asdict(self)
         fields["value"] = round(self.value, 6)
@@ -82,13 +81,14 @@ class GateCheck:
         verdict = "holds" if self.passed else "fails"
 
         # The adversarial set is measured without a champion.
-        against = f" against {champion}"
+        opponent = f" against {champion}"
         if self.name.startswith(HARD):
-            against = ""
+            opponent = ""
 
-        value = f"{round(self.value, 6):+.3f}"
-        threshold = f"{self.threshold:+.3f}"
-        return f"{self.name} {verdict}: {value}{against}, must be above {threshold}"
+        # Rounded first: what is 0 but for the noise of floats is written +0.000.
+        value = round(self.value, 6)
+        measured = f"{self.name} {verdict}: {value:+.3f}{opponent}"
+        return f"{measured}, must be above {self.threshold:+.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,9 @@ class GateReport:
     checks: tuple[GateCheck, ...] = ()
     difference: Difference | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The report as ``gate.json`` holds it."""
-        fields: dict[str, Any] = {
+        fields: dict[str, object] = {
             "passed": self.passed,
             "champion": self.champion,
             "reasons": list(self.reasons),
@@ -168,11 +168,13 @@ def _slice_checks(
     """One check per slice that has enough judged queries."""
     checks = []
     for slice_name in sorted(set(per_query["slice"].unique()) - {ALL}):
-        values = _values_by_system(per_query, slice_name)
-        is_measured = {config.challenger, champion} <= set(values.columns)
-        if not is_measured or values.height < config.min_queries:
+        slice_values = _values_by_system(per_query, slice_name)
+        is_measured = {config.challenger, champion} <= set(slice_values.columns)
+        if not is_measured or slice_values.height < config.min_queries:
             continue
-        query_gains = values[config.challenger] - values[champion]
+
+        # Compared query by query, so the difficulty of a query cancels.
+        query_gains = slice_values[config.challenger] - slice_values[champion]
         mean_gain = float(query_gains.mean() or 0.0)  # type: ignore[arg-type]
         checks.append(
             GateCheck(
@@ -180,7 +182,7 @@ def _slice_checks(
                 value=mean_gain,
                 threshold=-config.slice_drop,
                 passed=mean_gain >= -config.slice_drop,
-                queries=values.height,
+                queries=slice_values.height,
             )
         )
     return checks
@@ -194,14 +196,14 @@ def _adversarial_checks(measures: pl.DataFrame, config: Config) -> list[GateChec
         pl.col("n") >= _MIN_ADVERSARIAL_PAIRS,
     )
     checks = []
-    for share, pairs in large_slices.select("value", "n").iter_rows():
+    for right_share, pair_count in large_slices.select("value", "n").iter_rows():
         checks.append(
             GateCheck(
                 name=f"{HARD}: {SIDE}",
-                value=share,
+                value=right_share,
                 threshold=config.robust,
-                passed=share >= config.robust,
-                pairs=pairs,
+                passed=right_share >= config.robust,
+                pairs=pair_count,
             )
         )
     return checks
@@ -280,9 +282,9 @@ def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
         MissingError: ``measures`` is not there.
         DataError: a table cannot be read.
     """
-    table = read_table(measures, "measures")
+    measure_table = read_table(measures, "measures")
     per_query = pl.read_parquet(measures / "per_query.parquet")
-    report = decide(table, per_query, config)
+    report = decide(measure_table, per_query, config)
     write_json(report.to_json(), output / "gate.json")
 
     difference = 0.0

@@ -26,12 +26,15 @@ def check_scores(scores: pl.DataFrame) -> pl.DataFrame:
         DataError: a column is missing, a score is not finite, a grade is unknown, or a
             system has a pair twice.
     """
-    absent = [column for column in (*PAIR, "score") if column not in scores.columns]
+    absent_columns: list[str] = []
+    for column_name in (*PAIR, "score"):
+        if column_name not in scores.columns:
+            absent_columns.append(column_name)
     check(
-        not absent,
+        not absent_columns,
         "columns of scores",
         scores.columns,
-        must=f"with {absent}",
+        must=f"with {absent_columns}",
         fix="add them",
         error=DataError,
     )
@@ -49,11 +52,11 @@ def check_scores(scores: pl.DataFrame) -> pl.DataFrame:
         fix="correct these rows",
         error=DataError,
     )
-    unknown = scores.filter(~pl.col("grade").is_in(_GRADES))
+    unknown_rows = scores.filter(~pl.col("grade").is_in(_GRADES))
     check(
-        not unknown.height,
+        not unknown_rows.height,
         "grade",
-        unknown.head(1).to_dicts(),
+        unknown_rows.head(1).to_dicts(),
         must="0 to 3 or empty",
         fix="map the labels",
         error=DataError,
@@ -65,26 +68,26 @@ def check_scores(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _cast(scores: pl.DataFrame) -> pl.DataFrame:
     """Ids as text, scores and grades as floats; grades are empty where there are none."""
-    grade = pl.lit(None)
+    grade_column = pl.lit(None)
     if "grade" in scores.columns:
-        grade = pl.col("grade")
+        grade_column = pl.col("grade")
     if scores.schema.get("grade") == pl.String:
         # An empty cell of a CSV file: a baseline claims no grade.
-        grade = grade.replace("", None)
+        grade_column = grade_column.replace("", None)
     try:
         return scores.select(
             pl.col("system", *PAIR).cast(pl.String),
             pl.col("score").cast(pl.Float64),
             # Integers beside gaps are written as 3.0 and NaN.
-            grade.cast(pl.Float64).fill_nan(None).alias("grade"),
+            grade_column.cast(pl.Float64).fill_nan(None).alias("grade"),
         )
     except pl.exceptions.PolarsError as error:
-        kinds = {}
-        for column in ("score", "grade"):
-            if column in scores.columns:
-                kinds[column] = str(scores[column].dtype)
+        column_types = {}
+        for column_name in ("score", "grade"):
+            if column_name in scores.columns:
+                column_types[column_name] = str(scores[column_name].dtype)
         raise DataError(
-            f"kinds of scores == {kinds}, must be numbers, grades 0 to 3; map labels first"
+            f"kinds of scores == {column_types}, must be numbers, grades 0 to 3; map labels first"
         ) from error
 
 
@@ -101,15 +104,15 @@ def parse_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
         DataError: a grade is unknown, or a pair is there twice.
     """
     pair_ids = pl.col(*PAIR).cast(pl.String)
-    grade = pl.col("grade").cast(pl.Float64)
-    judgements = judgements.with_columns(pair_ids, grade)
+    grade_column = pl.col("grade").cast(pl.Float64)
+    judgements = judgements.with_columns(pair_ids, grade_column)
 
     is_known = pl.col("grade").is_not_null() & pl.col("grade").is_in(_GRADES)
-    unknown = judgements.filter(~is_known)
+    unknown_rows = judgements.filter(~is_known)
     check(
-        not unknown.height,
+        not unknown_rows.height,
         "grade",
-        unknown.head(1).to_dicts(),
+        unknown_rows.head(1).to_dicts(),
         must="0 to 3",
         fix="map the labels",
         error=DataError,
@@ -157,8 +160,8 @@ def judged_scores(
         empty where the system did not score the pair.
     """
     of_system = scores.filter(pl.col("system") == system)
-    columns = of_system.select(*PAIR, "score", predicted="grade")
+    score_columns = of_system.select(*PAIR, "score", predicted="grade")
 
-    human = judgements.select(*PAIR, "grade")
-    joined = human.join(columns, on=PAIR, how="left")
+    human_grades = judgements.select(*PAIR, "grade")
+    joined = human_grades.join(score_columns, on=PAIR, how="left")
     return joined.sort(PAIR)

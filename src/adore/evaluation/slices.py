@@ -41,10 +41,9 @@ def _all_slices() -> dict[str, Slice]:
     slices = [Slice(ALL, "query", (), "Every judged query.")]
     for attribute, type_name in TYPE_OF.items():
         if type_name != "category":
-            type_definition = f"The query asks: {attribute}."
-            slices.append(
-                Slice(f"asks {type_name}", "query", (attribute,), type_definition)
-            )
+            asks_name = f"asks {type_name}"
+            asks_definition = f"The query asks: {attribute}."
+            slices.append(Slice(asks_name, "query", (attribute,), asks_definition))
 
     short_definition = f"At most {_MAX_SHORT} words."
     long_definition = f"At least {_MIN_LONG} words."
@@ -52,11 +51,14 @@ def _all_slices() -> dict[str, Slice]:
     slices.append(Slice("long query", "query", (), long_definition))
 
     for attribute, type_name in TYPE_OF.items():
-        type_definition = f"The item contradicts: {attribute}."
-        slices.append(
-            Slice(f"{type_name} conflict", "pair", (attribute,), type_definition)
-        )
-    return {known_slice.name: known_slice for known_slice in slices}
+        conflict_name = f"{type_name} conflict"
+        conflict_definition = f"The item contradicts: {attribute}."
+        slices.append(Slice(conflict_name, "pair", (attribute,), conflict_definition))
+
+    slice_of: dict[str, Slice] = {}
+    for known_slice in slices:
+        slice_of[known_slice.name] = known_slice
+    return slice_of
 
 
 SLICES: dict[str, Slice] = _all_slices()
@@ -97,7 +99,8 @@ def slice_queries(queries: pl.DataFrame, readings: pl.DataFrame) -> dict[str, se
         attributes = attributes_of.get(query_id, set())
         # "All" and the slices by length name no attribute.
         for slice_name, query_ids in members.items():
-            if attributes.intersection(SLICES[slice_name].attributes):
+            deciding = SLICES[slice_name].attributes
+            if attributes.intersection(deciding):
                 query_ids.add(query_id)
 
         word_count = len(text.split())
@@ -122,8 +125,10 @@ def slice_pairs(pairs: pl.DataFrame) -> dict[str, set[tuple[str, str]]]:
     for known_slice in SLICES.values():
         if known_slice.kind == "pair":
             members[known_slice.name] = set()
+            # Several attributes may share a slice.
             for attribute in known_slice.attributes:
-                slices_of.setdefault(attribute, []).append(known_slice.name)
+                slice_names = slices_of.setdefault(attribute, [])
+                slice_names.append(known_slice.name)
 
     pair_rows = pairs.select("query_id", "item_id", "evidence")
     for query_id, item_id, evidence_text in pair_rows.iter_rows():

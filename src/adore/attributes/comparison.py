@@ -7,29 +7,30 @@ can only lower a grade.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from adore.attributes.codes import ARTICLE, canonical
 from adore.attributes.contrasts import is_offer, same_or_contrast
 from adore.attributes.devices import parse_device, same_device
+from adore.attributes.outcomes import (
+    BODY,
+    UNKNOWN,
+    Outcome,
+    first_mention,
+    mentioned,
+)
 from adore.attributes.prices import PRICE, keeps_limit
+from adore.attributes.product_types import (
+    GUIDE,
+    KEYWORD_STUFFED,
+    compare_product_type,
+)
 from adore.attributes.units import same_size, size_dimension
-from adore.types import ATTRIBUTES, Evidence, Reading, Relation, State, Value
+from adore.types import ATTRIBUTES, Evidence, Reading, Value
 
 __all__ = ["GUIDE", "KEYWORD_STUFFED", "asks_article", "compare", "is_stuffed"]
 
-GUIDE = "guide"
-"""The product type that a query asks which wants to know something."""
-
-KEYWORD_STUFFED = "stuffed title"
-"""What is found of a product type where the title is stuffed with keywords.
-
-No evidence of such an item can be trusted.
-"""
-
-_NOTHING = Value("", "", "")
-_TRUST = {
+_TRUST_RANKS = {
     "brand": 0,
     "attributes": 1,
     "category": 2,
@@ -37,10 +38,9 @@ _TRUST = {
     "bullet_points": 4,
     "description": 5,
 }
-"""Where a value may stand, to its rank: the most trusted place first."""
-_BODY = ("bullet_points", "description")
-_PLACES = ("title", "category", "attributes", *_BODY)
+"""Places of a value to their ranks: the most trusted place first."""
 _AMOUNTS = ("volume", "mass", "memory")
+"""Dimensions that say how much there is in one piece."""
 _ANY_ADULT = {"unisex", "adults"}
 _COMPATIBLE_AGES = {
     ("girls", "kids"),
@@ -52,17 +52,11 @@ _COMPATIBLE_AGES = {
     ("babies", "toddlers"),
     ("toddlers", "babies"),
 }
-
-
-class _Outcome(NamedTuple):
-    """How an item answers one asked value."""
-
-    state: State
-    value: Value
-    relation: Relation = "value"
-
-
-_UNKNOWN = _Outcome("unknown", _NOTHING)
+_DEVICE_ATTRIBUTES = ("model", "compatibility")
+_PHRASE_ATTRIBUTES = ("brand", *_DEVICE_ATTRIBUTES)
+"""Attributes of which a part of the phrase is enough (*iPhone 8* of *Apple iPhone 8*)."""
+_WORD_ATTRIBUTES = (*_DEVICE_ATTRIBUTES, "material")
+"""Attributes whose values are also looked for among the item's words."""
 
 
 def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
@@ -73,13 +67,14 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
         item: from :meth:`Reader.read_item`.
 
     Returns:
-        one evidence per asked value.
+        one evidence per value of the query.
     """
-    return tuple(
-        _compare_asked(attribute, asked, query, item)
-        for attribute in ATTRIBUTES
-        for asked in query.values.get(attribute, ())
-    )
+    evidence: list[Evidence] = []
+    for attribute in ATTRIBUTES:
+        for query_value in query.values.get(attribute, ()):
+            fact = _compare_query_value(attribute, query_value, query, item)
+            evidence.append(fact)
+    return tuple(evidence)
 
 
 def asks_article(evidence: Iterable[Evidence]) -> bool:
@@ -95,82 +90,78 @@ def is_stuffed(evidence: Iterable[Evidence]) -> bool:
     return any(fact.relation == "stuffing" for fact in evidence)
 
 
-def _compare_asked(
-    attribute: str, asked: Value, query: Reading, item: Reading
+def _compare_query_value(
+    attribute: str, query_value: Value, query: Reading, item: Reading
 ) -> Evidence:
-    outcome = _outcome(attribute, asked, query, item)
-    state, found, relation = outcome
-    if state == "match" and item.stuffed and found.where == "title":
+    """The evidence of one value of the query."""
+    outcome = _outcome(attribute, query_value, query, item)
+    state = outcome.state
+    item_value = outcome.value
+
+    # A stuffed title names everything, so it proves nothing.
+    if state == "match" and item.stuffed and item_value.where == "title":
         state = "unknown" if attribute == "feature" else "conflict"
+
     return Evidence(
         attribute,
-        asked.value,
-        asked.quote,
-        found.value,
-        found.quote,
-        found.where,
+        query_value.value,
+        query_value.quote,
+        item_value.value,
+        item_value.quote,
+        item_value.where,
         state,
-        relation,
+        outcome.relation,
     )
 
 
-def _outcome(attribute: str, asked: Value, query: Reading, item: Reading) -> _Outcome:
+def _outcome(
+    attribute: str, query_value: Value, query: Reading, item: Reading
+) -> Outcome:
+    requested = query_value.value
     if attribute == "product_type":
-        return _product_type(asked, query, item)
+        return compare_product_type(requested, query, item)
     if attribute == "exclusion":
-        return _exclusion(asked, item)
+        return _compare_exclusion(requested, item)
     if attribute == "pack":
-        return _pack(asked, query, item)
+        return _compare_pack(requested, query, item)
     if attribute == "feature":
-        in_fields = _custom_field(asked, query, item)
-        return in_fields or _feature(asked.value, query, item)
-    return _compare_value(attribute, asked, item)
+        in_fields = _compare_custom_field(requested, query, item)
+        return in_fields or _compare_feature(requested, query, item)
+    return _compare_value(attribute, requested, item)
 
 
 # ------------------------------------------------------------------ words
 
 
-def _mentions(stems: tuple[str, ...] | list[str], item: Reading) -> Iterator[Value]:
-    """Every place of an item that has all the stems; the last stem is quoted."""
-    for place in _PLACES:
-        words = item.words_of(place)
-        if all(stem in words for stem in stems):
-            yield Value(" ".join(stems), words[stems[-1]], place)
-
-
-def _mentioned(stems: tuple[str, ...] | list[str], item: Reading) -> _Outcome:
-    mention = next(_mentions(stems, item), None)
-    if mention is None:
-        return _UNKNOWN
-    return _Outcome("match", mention)
-
-
-def _custom_field(asked: Value, query: Reading, item: Reading) -> _Outcome | None:
+def _compare_custom_field(
+    requested: str, query: Reading, item: Reading
+) -> Outcome | None:
     """A value of the shop's own fields, if the item fills them.
 
-    Another value is a conflict, unless a text has the asked one.
+    Another value is a conflict, unless a text has the requested one.
 
     Returns:
         None if the query asks no value of a field, or the item fills none.
     """
-    fields = query.asked_fields.get(asked.value, ())
+    fields = query.asked_fields.get(requested, ())
     values: list[Value] = []
     for field in fields:
         values.extend(item.custom_fields.get(field, ()))
     if not values:
         return None
 
-    for value in values:
-        if value.value == asked.value:
-            return _Outcome("match", value)
+    for item_value in values:
+        if item_value.value == requested:
+            return Outcome("match", item_value)
 
-    mention = _mentioned(asked.value.split(), item)
-    if mention.state == "match":
-        return _Outcome("unknown", mention.value)
-    return _Outcome("conflict", values[0])
+    stems = requested.split()
+    mention = first_mention(stems, item)
+    if mention:
+        return Outcome("unknown", mention)
+    return Outcome("conflict", values[0])
 
 
-def _feature(asked: str, query: Reading, item: Reading) -> _Outcome:
+def _compare_feature(requested: str, query: Reading, item: Reading) -> Outcome:
     """A word is mentioned or not.
 
     A contrast in the title, a price beyond the limit or an offer of new things is a conflict.
@@ -178,39 +169,45 @@ def _feature(asked: str, query: Reading, item: Reading) -> _Outcome:
     Returns:
         The outcome for one word.
     """
-    if asked.startswith(PRICE):
-        return _price(asked, item)
+    if requested.startswith(PRICE):
+        return _compare_price(requested, item)
 
-    mention = _mentioned(asked.split(), item)
+    stems = requested.split()
+    mention = mentioned(stems, item)
     if mention.state == "match":
         return mention
-    parts = query.parts.get(asked, ())
+    parts = query.parts.get(requested)
     if parts:
-        mention_of_parts = _mentioned(parts, item)
+        mention_of_parts = mentioned(parts, item)
         if mention_of_parts.state == "match":
             return mention_of_parts
 
     title = item.words_of("title")
-    contrast = same_or_contrast(asked, title)
+    contrast = same_or_contrast(requested, title)
     if contrast.word:
-        value = Value(contrast.word, title[contrast.word], "title")
-        return _Outcome("match" if contrast.is_same else "conflict", value)
-    if is_offer(asked):
-        return _Outcome("conflict", Value("new", "", "title"))
+        written = title[contrast.word]
+        value = Value(contrast.word, written, "title")
+        state = "match" if contrast.is_same else "conflict"
+        return Outcome(state, value)
+
+    # The query asks for a used thing; what does not say so is new.
+    if is_offer(requested):
+        return Outcome("conflict", Value("new", "", "title"))
     return mention
 
 
-def _price(limit: str, item: Reading) -> _Outcome:
+def _compare_price(limit: str, item: Reading) -> Outcome:
     """Whether the item's price keeps the limit; unknown without one, or in another currency."""
-    if item.price is None:
-        return _UNKNOWN
-    keeps = keeps_limit(limit, item.price.value)
-    if keeps is None:
-        return _UNKNOWN
-    return _Outcome("match" if keeps else "conflict", item.price)
+    price = item.price
+    if price is None:
+        return UNKNOWN
+    is_within = keeps_limit(limit, price.value)
+    if is_within is None:
+        return UNKNOWN
+    return Outcome("match" if is_within else "conflict", price)
 
 
-def _exclusion(asked: Value, item: Reading) -> _Outcome:
+def _compare_exclusion(requested: str, item: Reading) -> Outcome:
     """Match: the item says that it lacks it. Conflict: it says that it has it.
 
     Silence is unknown.
@@ -218,277 +215,150 @@ def _exclusion(asked: Value, item: Reading) -> _Outcome:
     Returns:
         The outcome for one word.
     """
-    stems = asked.value.split()
-    first, last = stems[0], stems[-1]
+    stems = requested.split()
+    last = stems[-1]
     absent = item.terms.absent
-    if last in absent or first in absent:
-        return _Outcome("match", Value(asked.value, "", "title"))
+    if last in absent or stems[0] in absent:
+        return Outcome("match", Value(requested, "", "title"))
 
-    mention = next(_mentions([last], item), None)
-    if mention is None and last in item.words_of("untrusted"):
-        mention = Value(last, "", "description")
-    if mention is None:
-        return _UNKNOWN
-    return _Outcome("conflict", mention)
+    mention = first_mention([last], item)
+    if mention:
+        return Outcome("conflict", mention)
 
-
-# ------------------------------------------------------------------ product type
-
-
-def _product_type(asked: Value, query: Reading, item: Reading) -> _Outcome:
-    """The category decides; a title counts where titles of its category use the word."""
-    word = asked.value
-    category = item.words_of("category")
-    if word == GUIDE:
-        return _guide(item, category)
-    if word.startswith(ARTICLE):
-        return _article(word.removeprefix(ARTICLE), item)
-    if word in category:
-        return _Outcome("match", Value(word, category[word], "category"))
-    return _named_product(word, query, item)
-
-
-def _named_product(word: str, query: Reading, item: Reading) -> _Outcome:
-    """Whether an item is called so whose category is called otherwise."""
-    if item.stuffed:
-        stuffed = Value(KEYWORD_STUFFED, "", "title")
-        return _Outcome("conflict", stuffed, "stuffing")
-
-    accessory = _accessory(word, query, item)
-    if accessory:
-        return _Outcome("conflict", accessory, "accessory")
-
-    outcome = _title_names(word, item)
-    if outcome.state != "match":
-        by_parts = _title_names_parts(query.parts.get(word, ()), item)
-        return by_parts or outcome
-    return outcome
-
-
-def _guide(item: Reading, category: Mapping[str, str]) -> _Outcome:
-    """Only something to read or watch answers a question."""
-    places = (("category", category), ("title", item.words_of("title")))
-    for place, words in places:
-        for stem in item.terms.guides:
-            if stem in words:
-                return _Outcome("match", Value(stem, words[stem], place))
-    if category:
-        return _Outcome("conflict", _last_word(category))
-    return _Outcome("conflict", Value("no guide", "", "title"))
-
-
-def _last_word(category: Mapping[str, str]) -> Value:
-    """The last word of a category, which an index has first; nothing without a category."""
-    for stem, word in category.items():
-        return Value(stem, word, "category")
-    return Value("", "", "category")
-
-
-def _article(code: str, item: Reading) -> _Outcome:
-    """Only the article that has the asked number, in whatever field."""
-    for value in item.codes:
-        if value.value == code:
-            return _Outcome("match", value)
-    return _Outcome("conflict", Value("another article", "", "title"))
-
-
-def _title_names(word: str, item: Reading) -> _Outcome:
-    """Whether the title, or else titles of the same category, or the texts name the item so."""
-    title = item.words_of("title")
-    category = item.words_of("category")
-    named = _ends_with(word, item.terms.names)
-    if named:
-        return _Outcome("match", Value(named, title[named], "title"))
-    named = _ends_with(word, category)
-    if named:
-        return _Outcome("match", Value(named, category[named], "category"))
-
-    if word in item.terms.field_heads:
-        written = item.words_of("attributes").get(word, "")
-        return _Outcome("match", Value(word, written, "attributes"))
-    return _not_named(word, item)
-
-
-def _not_named(word: str, item: Reading) -> _Outcome:
-    """What speaks for or against a name that neither title nor category has."""
-    category = item.words_of("category")
-    if word in item.terms.category_names:
-        return _Outcome("unknown", _last_word(category))
-    for place in _BODY:
-        body = item.words_of(place)
-        if word in body:
-            return _Outcome("unknown", Value(word, body[word], place))
-    if category:
-        return _Outcome("conflict", _last_word(category))
-    return _UNKNOWN
-
-
-def _ends_with(word: str, stems: Iterable[str]) -> str:
-    """The word itself if it is one of the stems, or else the first stem that ends with it."""
-    if word in stems:
-        return word
-    if len(word) <= 3:
-        return ""
-    for stem in stems:
-        if stem.endswith(word):
-            return stem
-    return ""
-
-
-def _title_names_parts(parts: tuple[str, ...], item: Reading) -> _Outcome | None:
-    """Whether both parts of a compound name an item that the compound does not.
-
-    The last part alone may mean it.
-
-    Returns:
-        None if the parts do not name the item.
-    """
-    if not parts:
-        return None
-    mention = next(_mentions(parts, item), None)
-    if mention and mention.where not in _BODY:
-        return _Outcome("match", mention)
-    outcome = _title_names(parts[-1], item)
-    if outcome.state == "match":
-        return _Outcome("unknown", outcome.value)
-    return None
-
-
-def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
-    """Where an item says that it goes *with* the asked product.
-
-    Nothing if the query asks for such a thing.
-
-    Returns:
-        What says so, or None.
-    """
-    if word not in item.terms.names:
-        return None
-    fits = item.words_of("fits")
-    if word in fits:
-        return Value(f"accessory {word}", fits[word], "title")
-
-    accessories = item.terms.accessories
-    if not accessories:
-        return None
-    for attribute in ("feature", "product_type"):
-        for asked in query.values.get(attribute, ()):
-            if asked.value in accessories:
-                return None
-    first = accessories[0]
-    written = item.words_of("title").get(first, "")
-    return Value(f"accessory {first}", written, "title")
+    # Text that addresses the judge cannot earn a match, but it can lose one.
+    if last in item.words_of("untrusted"):
+        return Outcome("conflict", Value(last, "", "description"))
+    return UNKNOWN
 
 
 # ------------------------------------------------------------------ values
 
 
-def _pack(asked: Value, query: Reading, item: Reading) -> _Outcome:
+def _compare_pack(requested: str, query: Reading, item: Reading) -> Outcome:
     """How many pieces.
 
-    An item that has the asked size (``6 x 330 ml``) and does not say how many is one piece.
+    An item that has the requested size (``6 x 330 ml``) and does not say how many is one piece.
 
     Returns:
         The outcome for one number of pieces.
     """
-    if item.values.get("pack") or asked.value == "1":
-        return _compare_value("pack", asked, item)
+    if item.values.get("pack") or requested == "1":
+        return _compare_value("pack", requested, item)
 
-    asked_amounts = [
-        size.value
-        for size in query.values.get("size", ())
-        if size_dimension(size.value) in _AMOUNTS
-    ]
-    for size in item.values.get("size", ()):
-        if size.where in _BODY:
+    amounts: list[str] = []
+    for query_size in query.values.get("size", ()):
+        if size_dimension(query_size.value) in _AMOUNTS:
+            amounts.append(query_size.value)
+
+    for item_size in item.values.get("size", ()):
+        if item_size.where in BODY:
             continue
-        if any(same_size(amount, size.value) for amount in asked_amounts):
-            return _Outcome("conflict", Value("1", size.quote, size.where))
-    return _UNKNOWN
+        if any(same_size(amount, item_size.value) for amount in amounts):
+            single_piece = Value("1", item_size.quote, item_size.where)
+            return Outcome("conflict", single_piece)
+    return UNKNOWN
 
 
-def _compare_value(attribute: str, asked: Value, item: Reading) -> _Outcome:
+def _compare_value(attribute: str, requested: str, item: Reading) -> Outcome:
     """Only the most trusted place that speaks of the attribute counts."""
-    exact = _device_or_code(attribute, asked.value, item)
+    exact = _compare_exactly(attribute, requested, item)
     if exact:
         return exact
 
-    values = _most_trusted(_comparable(attribute, asked.value, item))
-    for value in values:
-        if _is_same(attribute, asked.value, value.value):
-            return _Outcome("match", value)
+    comparable = _comparable(attribute, requested, item)
+    trusted = _most_trusted(comparable)
+    for item_value in trusted:
+        if _is_same(attribute, requested, item_value.value):
+            return Outcome("match", item_value)
 
-    may_be_a_word = attribute in ("model", "compatibility", "material")
-    if may_be_a_word or (attribute == "brand" and not values):
-        mention = _mentioned(asked.value.split(), item)
-        if mention.state == "match" and mention.value.where not in _BODY:
-            return mention
+    may_be_word = attribute in _WORD_ATTRIBUTES
+    if may_be_word or (attribute == "brand" and not trusted):
+        stems = requested.split()
+        mention = first_mention(stems, item)
+        if mention and mention.where not in BODY:
+            return Outcome("match", mention)
 
+    if not trusted:
+        return UNKNOWN
     # A size in a text may be that of a part.
-    if not values or (attribute == "size" and values[0].where in _BODY):
-        return _UNKNOWN
-    return _Outcome("conflict", values[0])
+    if attribute == "size" and trusted[0].where in BODY:
+        return UNKNOWN
+    return Outcome("conflict", trusted[0])
 
 
-def _device_or_code(attribute: str, asked: str, item: Reading) -> _Outcome | None:
+def _compare_exactly(attribute: str, requested: str, item: Reading) -> Outcome | None:
     """The outcome for a known device, or for an article number that the item has."""
-    if attribute in ("model", "compatibility"):
-        device = _device(asked, item)
-        if device:
-            return device
-    if attribute == "model":
-        code = canonical(asked)
-        for value in item.codes:
-            if value.value == code:
-                return _Outcome("match", value)
+    if attribute not in _DEVICE_ATTRIBUTES:
+        return None
+    device_outcome = _compare_device(requested, item)
+    if device_outcome or attribute != "model":
+        return device_outcome
+
+    code = canonical(requested)
+    for item_code in item.codes:
+        if item_code.value == code:
+            return Outcome("match", item_code)
     return None
 
 
-def _device(asked: str, item: Reading) -> _Outcome | None:
+def _compare_device(requested: str, item: Reading) -> Outcome | None:
     """A device of a known family, where the item names some of those, too."""
-    if parse_device(asked) is None:
+    if parse_device(requested) is None:
         return None
-    first: Value | None = None
-    for attribute in ("model", "compatibility"):
-        for value in item.values.get(attribute, ()):
-            if parse_device(value.value) is None:
+    other_device: Value | None = None
+    for attribute in _DEVICE_ATTRIBUTES:
+        for item_value in item.values.get(attribute, ()):
+            if parse_device(item_value.value) is None:
                 continue
-            if same_device(asked, value.value):
-                return _Outcome("match", value)
-            first = first or value
-    if first is None:
+            if same_device(requested, item_value.value):
+                return Outcome("match", item_value)
+            other_device = other_device or item_value
+
+    if other_device is None:
         return None
-    return _Outcome("conflict", first)
+    return Outcome("conflict", other_device)
 
 
-def _comparable(attribute: str, asked: str, item: Reading) -> tuple[Value, ...]:
-    """The item's values of an attribute; sizes only of the asked dimension."""
+def _comparable(attribute: str, requested: str, item: Reading) -> tuple[Value, ...]:
+    """The item's values of an attribute; sizes only of the requested dimension."""
     values = item.values.get(attribute, ())
     if attribute != "size" or not values:
         return values
-    dimension = size_dimension(asked)
-    return tuple(value for value in values if size_dimension(value.value) == dimension)
+
+    dimension = size_dimension(requested)
+    return tuple(
+        item_size
+        for item_size in values
+        if size_dimension(item_size.value) == dimension
+    )
 
 
 def _most_trusted(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """The values of the most trusted place."""
     if len(values) <= 1:
         return values
-    best_rank = min(_trust_rank(value) for value in values)
-    return tuple(value for value in values if _trust_rank(value) == best_rank)
+    ranks = [_trust_rank(value) for value in values]
+    best_rank = min(ranks)
+
+    trusted: list[Value] = []
+    for value, rank in zip(values, ranks, strict=True):
+        if rank == best_rank:
+            trusted.append(value)
+    return tuple(trusted)
 
 
 def _trust_rank(value: Value) -> int:
-    return _TRUST[value.where.split(".", 1)[0]]
+    place = value.where.split(".", 1)[0]
+    return _TRUST_RANKS[place]
 
 
-def _is_same(attribute: str, asked: str, stated: str) -> bool:
+def _is_same(attribute: str, requested: str, stated: str) -> bool:
     if attribute == "size":
-        return same_size(asked, stated)
-    if asked == stated:
+        return same_size(requested, stated)
+    if requested == stated:
         return True
     if attribute == "audience":
-        return stated in _ANY_ADULT or (asked, stated) in _COMPATIBLE_AGES
-    if attribute in ("brand", "model", "compatibility"):
-        return f" {asked} " in f" {stated} "
+        return stated in _ANY_ADULT or (requested, stated) in _COMPATIBLE_AGES
+    if attribute in _PHRASE_ATTRIBUTES:
+        return f" {requested} " in f" {stated} "
     return False

@@ -187,8 +187,7 @@ def _compare_feature(requested: str, query: Reading, item: Reading) -> Outcome:
     if contrast.word:
         written = title[contrast.word]
         value = Value(contrast.word, written, "title")
-        state = "match" if contrast.is_same else "conflict"
-        return Outcome(state, value)
+        return Outcome("match" if contrast.is_same else "conflict", value)
 
     # The query asks for a used thing; what does not say so is new.
     if is_offer(requested):

@@ -17,7 +17,8 @@ from adore.types import Item
 
 __all__ = ["Parts", "join_tokens", "joined_stems", "mine_parts"]
 
-Parts = dict[str, tuple[str, str]]
+_StemPair = tuple[str, str]
+Parts = dict[str, _StemPair]
 """The stem of a word written as one to the stems of its two parts."""
 
 _LEAST_TITLES = 2
@@ -48,22 +49,26 @@ def mine_parts(
         words of the catalogue.
     """
     neighbours = _neighbours(items, language)
-    parts: Parts = {}
-    for pair, titles in sorted(neighbours.titles.items()):
-        first, second = pair
+    parts_of: Parts = {}
+    for stem_pair, titles in sorted(neighbours.titles.items()):
+        first, second = stem_pair
         whole = first + second
         is_also_joined = frequency.get(whole, 0) >= _LEAST_TITLES
 
         # Measured by the rarer word: the other may be common on its own.
-        rarer = min(frequency.get(first, 0), frequency.get(second, 0))
-        is_usual = titles >= _LEAST_TITLES and titles >= _LEAST_TOGETHER * rarer
+        first_titles = frequency.get(first, 0)
+        second_titles = frequency.get(second, 0)
+        titles_of_rarer = min(first_titles, second_titles)
+        least_titles = max(_LEAST_TITLES, _LEAST_TOGETHER * titles_of_rarer)
+        is_usual = titles >= least_titles
 
-        if pair in neighbours.hyphened or is_also_joined or is_usual:
-            parts.setdefault(whole, pair)
+        if stem_pair in neighbours.hyphened or is_also_joined or is_usual:
+            parts_of.setdefault(whole, stem_pair)
 
     if language.links:
-        parts.update(_compounds(frequency, types, language))
-    return parts
+        compounds = _compounds(frequency, types, language)
+        parts_of.update(compounds)
+    return parts_of
 
 
 class _Neighbours(NamedTuple):
@@ -74,25 +79,30 @@ class _Neighbours(NamedTuple):
         hyphened: pairs that are written with a hyphen somewhere.
     """
 
-    titles: Counter[tuple[str, str]]
-    hyphened: set[tuple[str, str]]
+    titles: Counter[_StemPair]
+    hyphened: set[_StemPair]
 
 
 def _neighbours(items: Iterable[Item], language: Language) -> _Neighbours:
-    titles = Counter[tuple[str, str]]()
-    hyphened = set[tuple[str, str]]()
+    titles = Counter[_StemPair]()
+    hyphened = set[_StemPair]()
     for item in items:
-        of_item = set[tuple[str, str]]()
+        # A pair counts once an item, however often the item repeats it.
+        pairs_of_item = set[_StemPair]()
         for text in (item.title, item.category):
-            for first, second in pairwise(tokenize(text, language)):
-                gap = text[first.end : second.start]
-                if gap not in ("-", " ") or not _may_join(first, second, language):
+            tokens = tokenize(text, language)
+            for first, second in pairwise(tokens):
+                between = text[first.end : second.start]
+                if between not in ("-", " "):
                     continue
-                pair = (first.stem, second.stem)
-                of_item.add(pair)
-                if gap == "-":
-                    hyphened.add(pair)
-        titles.update(of_item)
+                if not _may_join(first, second, language):
+                    continue
+
+                stem_pair = (first.stem, second.stem)
+                pairs_of_item.add(stem_pair)
+                if between == "-":
+                    hyphened.add(stem_pair)
+        titles.update(pairs_of_item)
     return _Neighbours(titles, hyphened)
 
 
@@ -102,34 +112,33 @@ def _may_join(first: Token, second: Token, language: Language) -> bool:
     whole = first.stem + second.stem
     if not whole.isalpha() or len(whole) < _LEAST_PART:
         return False
-    for meaningful in (language.stop, language.breaks, language.colours.keys()):
-        if not meaningful.isdisjoint(stems):
-            return False
-    return True
+
+    meaningful_words = (
+        language.stop,
+        language.breaks,
+        language.colours.keys(),
+    )
+    return all(words.isdisjoint(stems) for words in meaningful_words)
 
 
 def _compounds(
     frequency: Mapping[str, int], types: Collection[str], language: Language
 ) -> Parts:
     """Words that two other words of the catalogue make, with or without a letter between."""
-    known = set(types)
-    for stem, titles in frequency.items():
-        if titles >= _LEAST_TITLES:
-            known.add(stem)
-    function_words = language.stop | language.breaks
-    known = {stem for stem in known - function_words if len(stem) >= _LEAST_PART}
+    known_parts = _known_parts(frequency, types, language)
 
-    def titles_of_rarer(parts: tuple[str, str]) -> int:
-        first, second = parts
-        return min(
-            frequency.get(first, _LEAST_TITLES), frequency.get(second, _LEAST_TITLES)
-        )
+    def titles_of_rarer(parts: _StemPair) -> int:
+        # A product word that no title has counts as one of the fewest titles.
+        first_titles = frequency.get(parts[0], _LEAST_TITLES)
+        second_titles = frequency.get(parts[1], _LEAST_TITLES)
+        return min(first_titles, second_titles)
 
     compounds: Parts = {}
     for word in sorted(frequency):
-        candidates: list[tuple[str, str]] = []
-        for position in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
-            parts = _cut(word, position, known, language)
+        candidates: list[_StemPair] = []
+        last_cut = len(word) - _LEAST_PART
+        for position in range(_LEAST_PART, last_cut + 1):
+            parts = _cut(word, position, known_parts, language)
             if parts:
                 candidates.append(parts)
         if candidates:
@@ -137,22 +146,46 @@ def _compounds(
     return compounds
 
 
+def _known_parts(
+    frequency: Mapping[str, int],
+    types: Collection[str],
+    language: Language,
+) -> set[str]:
+    """Words of the catalogue that may be a part of a compound."""
+    words = set(types)
+    for stem, titles in frequency.items():
+        if titles >= _LEAST_TITLES:
+            words.add(stem)
+    words -= language.stop
+    words -= language.breaks
+    return {word for word in words if len(word) >= _LEAST_PART}
+
+
 def _cut(
-    word: str, position: int, known: Collection[str], language: Language
-) -> tuple[str, str] | None:
+    word: str,
+    position: int,
+    known_parts: Collection[str],
+    language: Language,
+) -> _StemPair | None:
     """The two parts of a word if it is cut at a place and both are known."""
-    front, back = word[:position], word[position:]
-    if back not in known:
+    last_part = word[position:]
+    if last_part not in known_parts:
         return None
+
+    front = word[:position]
     for link in ("", *language.links):
         if not front.endswith(link):
             continue
-        written = front.removesuffix(link)
-        if written in known:
-            return written, back
-        stem = language.stems[written] if written else ""
-        if stem in known:
-            return stem, back
+        first_part = front.removesuffix(link)
+        if first_part in known_parts:
+            return first_part, last_part
+        if not first_part:
+            continue
+
+        # The part may be written as a plural.
+        first_stem = language.stems[first_part]
+        if first_stem in known_parts:
+            return first_stem, last_part
     return None
 
 
@@ -170,13 +203,14 @@ def joined_stems(
         index of the second word to the stem of both as one.
     """
     joined: dict[int, str] = {}
-    for position, (before, token) in enumerate(pairwise(tokens), start=1):
-        stem = before.stem + token.stem
-        if stem not in known:
+    for position, neighbours in enumerate(pairwise(tokens), start=1):
+        first, second = neighbours
+        joined_stem = first.stem + second.stem
+        if joined_stem not in known:
             continue
-        gap = text[before.end : token.start]
-        if gap in ("-", " ", ""):
-            joined[position] = stem
+        between = text[first.end : second.start]
+        if between in ("-", " ", ""):
+            joined[position] = joined_stem
     return joined
 
 
@@ -207,10 +241,12 @@ def join_tokens(
             continue
 
         # A word that is joined to the one before it joins no further one.
-        before = tokens[position - 1]
-        is_allowed = before.stem not in never and token.stem not in never
-        if is_allowed and words[-1] == before:
-            words[-1] = Token(joined[position], before.start, token.end)
+        previous = tokens[position - 1]
+        is_free = words[-1] == previous
+        may_join = previous.stem not in never and token.stem not in never
+        if is_free and may_join:
+            joined_stem = joined[position]
+            words[-1] = Token(joined_stem, previous.start, token.end)
         else:
             words.append(token)
     return words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -33,6 +33,8 @@ _LEAST_FITTING = 3
 """Items that must be for a device."""
 _LEAST_COLOURED = 5
 """Colour fields that must have a word."""
+_DEVICE_LETTERS = 40
+"""Letters after *for* that may name a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class Lexicon:
         Returns:
             The lexicon.
         """
-        return _Miner(list(items), load_language(language)).lexicon()
+        pack = load_language(language)
+        miner = _Miner(list(items), pack)
+        return miner.lexicon()
 
     def usual_in(self, category: str) -> frozenset[str] | None:
         """Return words that titles of a category use, or of the nearest above with enough items.
@@ -100,11 +104,14 @@ class Lexicon:
         path = category
         while path and path not in self.usual:
             path = path.rpartition(" > ")[0]
-        return _frozen(self.usual[path]) if path else None
+        if not path:
+            return None
+        return _frozen(self.usual[path])
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        fields = asdict(self)
+        return json.dumps(fields, ensure_ascii=False, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> Lexicon:
@@ -113,13 +120,13 @@ class Lexicon:
         fields = dict(loaded)
 
         # JSON knows no tuples.
-        for name, value in loaded.items():
+        for field_name, value in loaded.items():
             if isinstance(value, list):
-                fields[name] = tuple(value)
-        for name in ("usual", "common", "own", "parts"):
-            table = loaded.get(name, {})
-            fields[name] = {
-                field_name: tuple(values) for field_name, values in table.items()
+                fields[field_name] = tuple(value)
+        for table_name in ("usual", "common", "own", "parts"):
+            table = loaded.get(table_name, {})
+            fields[table_name] = {
+                phrase: tuple(values) for phrase, values in table.items()
             }
         return Lexicon(**fields)
 
@@ -131,13 +138,23 @@ def _frozen(stems: tuple[str, ...]) -> frozenset[str]:
 
 def _field_values(item: Item, name_parts: Iterable[str]) -> Iterator[str]:
     """Values of the fields whose names have one of the parts; a list's one by one."""
-    for field_name, value in item.attributes.items():
-        name = field_name.lower()
-        if not any(part in name for part in name_parts):
+    for field_name, field_value in item.attributes.items():
+        lower_name = field_name.lower()
+        if not any(part in lower_name for part in name_parts):
             continue
-        values = value if isinstance(value, list) else [value]
-        for element in values:
+        if not isinstance(field_value, list):
+            yield str(field_value)
+            continue
+        for element in field_value:
             yield str(element)
+
+
+def _paths_upwards(category: str) -> Iterator[str]:
+    """A category's path, and those of the categories above it."""
+    path = category
+    while path:
+        yield path
+        path = path.rpartition(" > ")[0]
 
 
 class _Miner:
@@ -155,28 +172,44 @@ class _Miner:
     def lexicon(self) -> Lexicon:
         """All that the catalogue teaches."""
         items = self.items
+        language = self.language
         product_types = self._product_types()
         frequency = self._frequency()
-        devices = self._phrases("compatibility") | self._devices_of_titles()
+
+        devices = self._phrases("compatibility")
+        devices |= self._devices_of_titles()
+        series = self._phrases("model")
+        is_priced = any(item_price(item) for item in items)
+
         return Lexicon(
             brands=self._brands(),
             types=product_types,
             colours=self._colours(),
             devices=tuple(sorted(devices)),
-            series=tuple(sorted(self._phrases("model"))),
+            series=tuple(sorted(series)),
             frequency=_repeated(frequency),
             items=len(items),
             usual=self._category_words(0.0),
             common=self._category_words(_COMMON_SHARE),
-            own=mine_custom_fields(items, self.language),
-            codes=mine_codes(items, self.language),
-            priced=any(item_price(item) for item in items),
-            language=self.language.code,
-            parts=mine_parts(items, frequency, product_types, self.language),
+            own=mine_custom_fields(items, language),
+            codes=mine_codes(items, language),
+            priced=is_priced,
+            language=language.code,
+            parts=mine_parts(
+                items,
+                frequency,
+                product_types,
+                language,
+            ),
         )
 
     def _stems(self, text: str) -> list[str]:
         return word_stems(text, self.language)
+
+    def _phrase(self, text: str) -> str:
+        """The first words of a text as a phrase."""
+        first_stems = self._stems(text)[:_LONGEST_PHRASE]
+        return " ".join(first_stems)
 
     def _frequency(self) -> Counter[str]:
         """Stem to the number of titles that have it."""
@@ -187,57 +220,65 @@ class _Miner:
 
     def _phrases(self, kind: str) -> set[str]:
         """Values of the fields of one kind, as phrases."""
+        name_parts = self.language.fields[kind]
         phrases = set[str]()
         for item in self.items:
-            for value in _field_values(item, self.language.fields[kind]):
-                phrases.add(" ".join(self._stems(value)[:_LONGEST_PHRASE]))
-        return phrases - {""}
+            for field_value in _field_values(item, name_parts):
+                phrase = self._phrase(field_value)
+                phrases.add(phrase)
+
+        # A value without a word is no phrase.
+        phrases.discard("")
+        return phrases
 
     def _category_words(self, share: float) -> dict[str, tuple[str, ...]]:
         """Category path to the words of at least such a share of its titles, of two at least."""
-        counts: dict[str, Counter[str]] = {}
-        sizes = Counter[str]()
+        stem_counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        title_counts = Counter[str]()
         for item, title in zip(self.items, self.titles, strict=True):
             stems = set(title)
-            path = item.category
-            while path:
-                sizes[path] += 1
-                counts.setdefault(path, Counter()).update(stems)
-                path = path.rpartition(" > ")[0]
+            for path in _paths_upwards(item.category):
+                title_counts[path] += 1
+                stem_counts[path].update(stems)
 
-        words: dict[str, tuple[str, ...]] = {}
-        for path, size in sorted(sizes.items()):
-            if size < _LEAST_TITLES:
+        words_of: dict[str, tuple[str, ...]] = {}
+        for path, title_count in sorted(title_counts.items()):
+            if title_count < _LEAST_TITLES:
                 continue
-            least = max(2, share * size)
-            frequent = {stem for stem, count in counts[path].items() if count >= least}
-            words[path] = tuple(sorted(frequent - self.language.stop))
-        return words
+            least_count = max(2, share * title_count)
+            frequent = set[str]()
+            for stem, stem_count in stem_counts[path].items():
+                if stem_count >= least_count:
+                    frequent.add(stem)
+            frequent -= self.language.stop
+            words_of[path] = tuple(sorted(frequent))
+        return words_of
 
     # -------------------------------------------------------------- brands
 
     def _brands(self) -> tuple[str, ...]:
         """Phrases that, where a title has them, usually are the item's brand."""
-        brands_of_items = [
-            set(self._brand_names(item, title))
-            for item, title in zip(self.items, self.titles, strict=True)
-        ]
-        of_brand = Counter[str]()
-        for names in brands_of_items:
-            of_brand.update(names)
+        brands_of_items: list[set[str]] = []
+        items_of_brand = Counter[str]()
+        for item, title in zip(self.items, self.titles, strict=True):
+            item_brands = set(self._brand_names(item, title))
+            brands_of_items.append(item_brands)
+            items_of_brand.update(item_brands)
 
         # Titles that have the words, of items that are not of the brand.
-        of_others = Counter[str]()
-        for names, title in zip(brands_of_items, self.titles, strict=True):
+        other_titles = Counter[str]()
+        for item_brands, title in zip(brands_of_items, self.titles, strict=True):
             phrases = phrases_up_to(_LONGEST_PHRASE, title)
-            of_others.update((phrases & of_brand.keys()) - names)
+            mentioned_brands = phrases & items_of_brand.keys()
+            other_titles.update(mentioned_brands - item_brands)
 
         brands: list[str] = []
-        for name, count in of_brand.items():
-            precision = count / (count + of_others[name])
-            is_word = len(name) > 1 and name not in self.language.stop
-            if is_word and precision >= _BRAND_PRECISION:
-                brands.append(name)
+        for brand, item_count in items_of_brand.items():
+            if len(brand) == 1 or brand in self.language.stop:
+                continue
+            precision = item_count / (item_count + other_titles[brand])
+            if precision >= _BRAND_PRECISION:
+                brands.append(brand)
         return tuple(sorted(brands))
 
     def _brand_names(self, item: Item, title: list[str]) -> Iterator[str]:
@@ -249,35 +290,49 @@ class _Miner:
         Yields:
             Phrases.
         """
-        brand = self._stems(item.brand)[:_LONGEST_PHRASE]
-        if not brand:
+        brand_stems = self._stems(item.brand)[:_LONGEST_PHRASE]
+        if not brand_stems:
             return
-        yield " ".join(brand)
+        yield " ".join(brand_stems)
 
         # Only a common beginning counts: words that agree further on do not.
-        agreeing = [
-            stem for stem, other in zip(brand, title, strict=False) if stem == other
-        ]
-        is_beginning = agreeing == brand[: len(agreeing)]
+        agreeing: list[str] = []
+        for brand_stem, title_stem in zip(brand_stems, title, strict=False):
+            if brand_stem == title_stem:
+                agreeing.append(brand_stem)
+        is_beginning = agreeing == brand_stems[: len(agreeing)]
+        is_shorter = len(agreeing) < len(brand_stems)
+
         short_name = " ".join(agreeing)
-        if is_beginning and len(agreeing) < len(brand) and len(short_name) > 3:
+        if is_beginning and is_shorter and len(short_name) > 3:
             yield short_name
 
     # -------------------------------------------------------------- products
 
     def _devices_of_titles(self) -> set[str]:
         """``for iPhone 8``: two or three words after *for* that end in a number."""
-        counts = Counter[str]()
+        item_counts = Counter[str]()
         for item in self.items:
-            for match in self.language.fits.finditer(item.title):
-                following = item.title[match.end() :]
-                stems = self._stems(following[:40])
-                for length in (2, 3):
-                    name = stems[:length]
-                    if len(name) == length and self._may_be_device(name):
-                        phrase = " ".join(name)
-                        counts[phrase] += 1
-        return {device for device, count in counts.items() if count >= _LEAST_FITTING}
+            devices = self._devices_of_title(item.title)
+            item_counts.update(devices)
+
+        frequent_devices = set[str]()
+        for device, item_count in item_counts.items():
+            if item_count >= _LEAST_FITTING:
+                frequent_devices.add(device)
+        return frequent_devices
+
+    def _devices_of_title(self, title: str) -> Iterator[str]:
+        """What a title says that the item is for, with and without its third word."""
+        for fits_match in self.language.fits.finditer(title):
+            begin = fits_match.end()
+            following = title[begin : begin + _DEVICE_LETTERS]
+            stems = self._stems(following)
+            for length in (2, 3):
+                device_stems = stems[:length]
+                is_complete = len(device_stems) == length
+                if is_complete and self._may_be_device(device_stems):
+                    yield " ".join(device_stems)
 
     def _may_be_device(self, stems: list[str]) -> bool:
         """Whether words that follow *for* name a device: no people, no age, a number last."""
@@ -297,24 +352,32 @@ class _Miner:
         Returns:
             Stems, in order.
         """
-        language = self.language
-        head = 0 if language.head_first else -1
-        counts = Counter[str]()
+        head_counts = Counter[str]()
         for item in self.items:
-            leaf = item.category.rpartition(">")[2]
-            for part in leaf.replace("&", ",").split(","):
-                stems = [
-                    stem for stem in self._stems(part) if stem not in language.audiences
-                ]
-                if stems:
-                    counts[stems[head]] += 1
+            heads = self._category_heads(item.category)
+            head_counts.update(heads)
 
         product_types: list[str] = []
-        for stem, count in counts.items():
-            is_word = stem not in language.stop and not stem.isdigit()
-            if count >= 2 and is_word:
-                product_types.append(stem)
+        for head, item_count in head_counts.items():
+            if head in self.language.stop or head.isdigit():
+                continue
+            if item_count >= 2:
+                product_types.append(head)
         return tuple(sorted(product_types))
+
+    def _category_heads(self, category: str) -> Iterator[str]:
+        """The head noun of each thing that a leaf category names (*Cups & Mugs*)."""
+        language = self.language
+        leaf_name = category.rpartition(">")[2]
+        thing_names = leaf_name.replace("&", ",")
+        for thing_name in thing_names.split(","):
+            # Whom it is for is no product: *Shoes, Women*.
+            nouns: list[str] = []
+            for stem in self._stems(thing_name):
+                if stem not in language.audiences:
+                    nouns.append(stem)
+            if nouns:
+                yield nouns[0] if language.head_first else nouns[-1]
 
     def _colours(self) -> tuple[str, ...]:
         """Words that stand in colour fields, mostly alone, seldom elsewhere in titles.
@@ -324,40 +387,52 @@ class _Miner:
         Returns:
             Stems, in order.
         """
-        in_fields = Counter[str]()
-        alone = Counter[str]()
-        for part in self._colour_texts():
-            stems = [
-                stem for stem in self._stems(part) if len(stem) > 2 and stem.isalpha()
-            ]
-            in_fields.update(stems)
+        field_counts = Counter[str]()
+        alone_counts = Counter[str]()
+        for colour_text in self._colour_texts():
+            stems: list[str] = []
+            for stem in self._stems(colour_text):
+                if len(stem) > 2 and stem.isalpha():
+                    stems.append(stem)
+            field_counts.update(stems)
             if len(stems) == 1:
-                alone.update(stems)
+                alone_counts.update(stems)
 
-        in_titles = Counter[str]()
+        title_counts = Counter[str]()
         for title in self.titles:
-            in_titles.update(title)
+            title_counts.update(title)
 
-        known = self.language.colours.keys() | self.language.audiences.keys()
+        language = self.language
         colours: list[str] = []
-        for stem, count in in_fields.items():
-            mostly_alone = alone[stem] * 2 >= count
-            seldom_in_titles = in_titles[stem] <= 2 * count
-            is_new = stem not in known and count >= _LEAST_COLOURED
-            if is_new and mostly_alone and seldom_in_titles:
+        for stem, field_count in field_counts.items():
+            if stem in language.colours or stem in language.audiences:
+                continue
+            if field_count < _LEAST_COLOURED:
+                continue
+            is_mostly_alone = alone_counts[stem] * 2 >= field_count
+            is_rare_in_titles = title_counts[stem] <= field_count * 2
+            if is_mostly_alone and is_rare_in_titles:
                 colours.append(stem)
         return tuple(sorted(colours))
 
     def _colour_texts(self) -> Iterator[str]:
         """The values of colour fields; those of several colours are taken apart."""
-        conjunctions = self.language.written.get("joins", "and").replace(" ", "")
-        any_conjunction = "|".join(sorted(conjunctions.split(",")))
+        language = self.language
+        listed = language.written.get("joins", "and")
+        conjunctions = listed.replace(" ", "").split(",")
+        any_conjunction = "|".join(sorted(conjunctions))
         separator = re.compile(rf"[/,&|+]| (?:{any_conjunction}) ")
+
+        name_parts = language.fields["colour"]
         for item in self.items:
-            for value in _field_values(item, self.language.fields["colour"]):
-                yield from separator.split(value)
+            for field_value in _field_values(item, name_parts):
+                yield from separator.split(field_value)
 
 
 def _repeated(frequency: Counter[str]) -> dict[str, int]:
     """Words of several titles, in order."""
-    return {stem: count for stem, count in sorted(frequency.items()) if count > 1}
+    repeated: dict[str, int] = {}
+    for stem, title_count in sorted(frequency.items()):
+        if title_count > 1:
+            repeated[stem] = title_count
+    return repeated

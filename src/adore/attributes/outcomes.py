@@ -51,13 +51,29 @@ def find_mentions(stems: Sequence[str], item: Reading) -> Iterator[Value]:
 
 
 def first_mention(stems: Sequence[str], item: Reading) -> Value | None:
-    """Return the first of :func:`find_mentions`, or None."""
+    """Find the most trusted place that has all the stems.
+
+    Args:
+        stems: of a word or phrase, at least one.
+        item: its reading.
+
+    Returns:
+        The first of :func:`find_mentions`, or None.
+    """
     mentions = find_mentions(stems, item)
     return next(mentions, None)
 
 
 def mentioned(stems: Sequence[str], item: Reading) -> Outcome:
-    """Return a match if the item mentions the stems; silence is unknown."""
+    """Look for words that prove what the query asks.
+
+    Args:
+        stems: of a word or phrase, at least one.
+        item: its reading.
+
+    Returns:
+        A match if the item mentions the stems; silence is unknown.
+    """
     mention = first_mention(stems, item)
     if mention is None:
         return UNKNOWN

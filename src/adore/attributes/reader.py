@@ -29,6 +29,8 @@ __all__ = ["Reader"]
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
 _PUNCTUATION = frozenset(".,;:|?!")
 """Ends a phrase."""
+_IDLE_THINGS = ("top", "set")
+"""Words that ask for nothing among others, but that may be the product."""
 
 
 class _QueryDraft:
@@ -97,29 +99,33 @@ class Reader(ItemReader):
         language = self.language
         article = asked_article(text, self._codes, self._is_word, language)
         if article.code:
-            quote = text[article.start : article.end]
-            value = Value(f"{ARTICLE}{article.code}", quote, "query")
-            return Reading({"product_type": (value,)})
+            article_quote = text[article.start : article.end]
+            article_value = Value(f"{ARTICLE}{article.code}", article_quote, "query")
+            return Reading({"product_type": (article_value,)})
 
         collector = ValueCollector()
         plain_tokens = tokenize(text, language)
         tokens = self._query_tokens(text, plain_tokens, collector)
-        query = _QueryDraft(TextSpan("query", text, tokens), collector)
+        query_span = TextSpan("query", text, tokens)
+        query = _QueryDraft(query_span, collector)
 
+        # Phrases first: the words that they use say nothing else any more.
         self._read_absences(plain_tokens, query)
-        for phrase in language.easy.finditer(text):
-            query.use(phrase.start(), phrase.end())
-        for limit in find_limits(text, self.lexicon.priced):
-            query.add("feature", limit.value, limit.start, limit.end)
+        for easy_phrase in language.easy.finditer(text):
+            query.use(easy_phrase.start(), easy_phrase.end())
+        for price_limit in find_limits(text, self.lexicon.priced):
+            start = price_limit.start
+            query.add("feature", price_limit.value, start, price_limit.end)
         self._read_quantities(query)
-        for start, end in option_names(text):
-            query.use(start, end)
+        for name_start, name_end in option_names(text):
+            query.use(name_start, name_end)
 
         self._read_names(query)
         self._read_words(query)
         question = language.knowledge.match(text)
         if question:
-            collector.add("product_type", GUIDE, question.group().strip(), "query")
+            question_quote = question.group().strip()
+            collector.add("product_type", GUIDE, question_quote, "query")
             query.use(0, question.end())
         else:
             self._read_product_type(query)
@@ -133,12 +139,11 @@ class Reader(ItemReader):
 
     def _is_word(self, word: str) -> bool:
         """Whether the catalogue uses a stem as a word."""
-        return (
-            word in self.lexicon.frequency
-            or word in self._types
-            or word in self._brands
-            or word in self._series
-        )
+        if word in self.lexicon.frequency:
+            return True
+        if word in self._types:
+            return True
+        return word in self._brands or word in self._series
 
     def _query_tokens(
         self, text: str, plain_tokens: list[Token], collector: ValueCollector
@@ -150,36 +155,42 @@ class Reader(ItemReader):
         Returns:
             The words, in the order of the query.
         """
-        joined = join_tokens(
-            text, plain_tokens, self._spelling.joined, never=self._idle
+        joined_tokens = join_tokens(
+            text,
+            plain_tokens,
+            self._spelling.joined,
+            never=self._idle,
         )
         if not self.language.links:
-            return joined
+            return joined_tokens
 
-        tokens: list[Token] = []
-        for token in joined:
+        rest_tokens: list[Token] = []
+        for token in joined_tokens:
             compound = self._spelling.split_compound(token, text)
-            tokens.append(compound.token)
+            rest_tokens.append(compound.token)
             if compound.name:
                 quote = text[token.start : token.end]
                 collector.add(compound.name, compound.value, quote, "query")
-        return tokens
+        return rest_tokens
 
     def _read_absences(self, plain_tokens: list[Token], query: _QueryDraft) -> None:
         """What the query does not want."""
         text = query.span.text
-        for absence in find_absences(visible(text), plain_tokens, self.language):
+        visible_text = visible(text)
+        for absence in find_absences(visible_text, plain_tokens, self.language):
             quote = text[absence.start : absence.end]
             query.collector.add("exclusion", absence.value, quote, "query")
-            begin = plain_tokens[absence.first].start
-            end = plain_tokens[absence.stop - 1].end
-            query.use(begin, end)
+
+            # The quote may be shorter than the words that deny it (*without a handle*).
+            first_token = plain_tokens[absence.first]
+            last_token = plain_tokens[absence.stop - 1]
+            query.use(first_token.start, last_token.end)
 
     def _read_quantities(self, query: _QueryDraft) -> None:
         """Packs, batteries and sizes, which share no character and no word that is used already."""
-        text, tokens = query.span.text, query.span.tokens
+        text = query.span.text
         used_before = set(query.used)
-        taken = set[int]()
+        used_characters = set[int]()
         kinds = (
             ("pack", find_packs(text)),
             ("size", find_batteries(text)),
@@ -187,25 +198,27 @@ class Reader(ItemReader):
         )
         for attribute, quantities in kinds:
             # Values of one kind may overlap each other (the sides of 8 x 10 cm).
-            free = [
+            free_quantities = [
                 quantity
                 for quantity in quantities
-                if taken.isdisjoint(range(quantity.start, quantity.end))
+                if used_characters.isdisjoint(range(quantity.start, quantity.end))
             ]
-            for value, start, end in free:
-                if used_before.isdisjoint(tokens_within(tokens, start, end)):
+            for value, start, end in free_quantities:
+                positions = tokens_within(query.span.tokens, start, end)
+                if used_before.isdisjoint(positions):
                     query.add(attribute, value, start, end)
-                    taken.update(range(start, end))
+                    used_characters.update(range(start, end))
 
     def _asked_parts(self, collector: ValueCollector) -> dict[str, tuple[str, ...]]:
         """What the asked words are made of, for items that write the parts alone."""
-        parts_of: dict[str, tuple[str, ...]] = {}
+        parts_by_word: dict[str, tuple[str, ...]] = {}
         for attribute in ("product_type", "feature"):
-            for asked in collector.values.get(attribute, ()):
-                parts = self.lexicon.parts.get(asked.value)
+            for query_value in collector.values.get(attribute, ()):
+                word = query_value.value
+                parts = self.lexicon.parts.get(word)
                 if parts:
-                    parts_of[asked.value] = parts
-        return parts_of
+                    parts_by_word[word] = parts
+        return parts_by_word
 
     # -------------------------------------------------------------- names
 
@@ -215,49 +228,58 @@ class Reader(ItemReader):
         self._read_codes(query)
 
         tokens = query.span.tokens
-        for span in find_phrases(tokens, self._brands, query.used):
-            query.add_phrase("brand", span)
-        for span in find_phrases(tokens, self._series, query.used):
-            query.add_phrase("model", span)
+        for brand_span in find_phrases(tokens, self._brands, query.used):
+            query.add_phrase("brand", brand_span)
+        for series_span in find_phrases(tokens, self._series, query.used):
+            query.add_phrase("model", series_span)
 
-        for span in find_phrases(tokens, self._custom_values, query.used):
-            query.add_phrase("feature", span)
-            words = tokens[span.first : span.stop]
-            phrase = " ".join(word.stem for word in words)
+        for value_span in find_phrases(tokens, self._custom_values, query.used):
+            query.add_phrase("feature", value_span)
+            value_tokens = tokens[value_span.first : value_span.stop]
+            phrase = " ".join(token.stem for token in value_tokens)
             query.asked_fields[phrase] = self.lexicon.own[phrase]
 
     def _read_query_devices(self, query: _QueryDraft) -> None:
         """Devices that the asked thing is for, or that are asked themselves."""
-        language = self.language
         tokens = query.span.tokens
-        has_accessory = any(token.stem in language.accessories for token in tokens)
-        for span in device_spans(query.span, self._devices, query.used):
-            start = tokens[span.first].start
-            end = tokens[span.stop - 1].end
-            device = parse_device(query.span.text[start:end])
+        accessories = self.language.accessories
+        has_accessory = any(token.stem in accessories for token in tokens)
+        for device_span in device_spans(query.span, self._devices, query.used):
+            if has_accessory or self._follows_for(tokens, device_span.first):
+                query.add_phrase("compatibility", device_span)
+                continue
 
-            follows_for = (
-                span.first > 0 and tokens[span.first - 1].stem in language.before_device
-            )
-            if has_accessory or follows_for:
-                query.add_phrase("compatibility", span)
-            elif device and device.is_model:
-                # The name of its family is left over: it is the product that is asked.
-                query.collector.add_phrase("model", query.span, span)
-                for position in span.positions:
-                    if not is_head(tokens[position].stem):
-                        query.used.add(position)
+            start = tokens[device_span.first].start
+            end = tokens[device_span.stop - 1].end
+            written = query.span.text[start:end]
+            device = parse_device(written)
+            if device is None or not device.is_model:
+                continue
+
+            # The name of its family is left over: it is the product that is asked.
+            query.collector.add_phrase("model", query.span, device_span)
+            for position in device_span.positions:
+                device_word = tokens[position].stem
+                if not is_head(device_word):
+                    query.used.add(position)
+
+    def _follows_for(self, tokens: list[Token], position: int) -> bool:
+        """Whether a word follows *for*, or another word that a device follows."""
+        if position == 0:
+            return False
+        previous = tokens[position - 1]
+        return previous.stem in self.language.before_device
 
     def _read_codes(self, query: _QueryDraft) -> None:
         """Article numbers among other words."""
         text = query.span.text
         tokens = query.span.tokens
-        for article in find_codes(text, self._codes):
-            code, start, end = article
-            written = text[start:end].lower()
+        for code, start, end in find_codes(text, self._codes):
             positions = tokens_within(tokens, start, end)
-            is_free = query.used.isdisjoint(positions)
-            if is_free and not self._is_word(written):
+            if not query.used.isdisjoint(positions):
+                continue
+            written = text[start:end].lower()
+            if not self._is_word(written):
                 query.add("model", code.lower(), start, end)
 
     # -------------------------------------------------------------- words
@@ -268,86 +290,103 @@ class Reader(ItemReader):
             if position in query.used:
                 continue
             attribute, value = self._word_value(query.span, position)
-            if (
-                not attribute
-                and _MODEL.fullmatch(token.stem)
-                and token.stem not in UNITS
-            ):
-                attribute, value = "model", token.stem
             if attribute:
                 query.add_word(attribute, value, position)
+                continue
+
+            # Letters with digits name a model, unless they are a unit (*m2*).
+            stem = token.stem
+            if _MODEL.fullmatch(stem) and stem not in UNITS:
+                query.add_word("model", stem, position)
 
     def _read_features(self, query: _QueryDraft) -> None:
         """Words that are left over and mean something."""
-        span = query.span
-        for position, token in enumerate(span.tokens):
+        query_span = query.span
+        for position, token in enumerate(query_span.tokens):
             stem = token.stem
             if position in query.used or stem in self._idle:
                 continue
             if len(stem) > 1:
-                written = span.written(token)
+                written = query_span.written(token)
                 query.collector.add("feature", stem, written, "query")
 
     def _read_product_type(self, query: _QueryDraft) -> None:
         """The head noun of the first phrase, or the material that stands for a thing (*glass*)."""
-        head = self._head_noun(query)
-        if head is None:
+        head_position = self._head_noun(query)
+        if head_position is None:
             return
-        stem = query.span.tokens[head].stem
-        query.add_word("product_type", self._spelling.correct_spelling(stem), head)
+        head_stem = query.span.tokens[head_position].stem
+        product_type = self._spelling.correct_spelling(head_stem)
+        query.add_word("product_type", product_type, head_position)
 
     def _head_noun(self, query: _QueryDraft) -> int | None:
-        """The place of the word that names the product, if there is one."""
-        language = self.language
+        """The position of the word that names the product, if there is one."""
         tokens = query.span.tokens
         phrase = self._first_phrase(query)
-        free = [
-            position
-            for position in phrase
-            if position not in query.used and not tokens[position].stem.isdigit()
-        ]
-        if free:
-            nouns = [
-                position for position in free if self._may_be_noun(query.span, position)
-            ]
-            return self._head(tokens, nouns or free)
+        candidates: list[int] = []
+        for position in phrase:
+            is_number = tokens[position].stem.isdigit()
+            if position not in query.used and not is_number:
+                candidates.append(position)
+        if not candidates:
+            return self._material_thing(tokens, phrase)
 
-        things = [
-            position
-            for position in phrase
-            if tokens[position].stem in language.materials
-            and tokens[position].stem not in language.no_thing
-        ]
+        nouns: list[int] = []
+        for position in candidates:
+            if self._may_be_noun(query.span, position):
+                nouns.append(position)
+        return self._choose_head(tokens, nouns or candidates)
+
+    def _material_thing(self, tokens: list[Token], phrase: list[int]) -> int | None:
+        """The position of a material that stands for a thing, if there is one."""
+        language = self.language
+        things: list[int] = []
+        for position in phrase:
+            stem = tokens[position].stem
+            if stem in language.materials and stem not in language.no_thing:
+                things.append(position)
+
         if not things:
             return None
-        return things[0] if language.head_first else things[-1]
+        if language.head_first:
+            return things[0]
+        return things[-1]
 
-    def _head(self, tokens: list[Token], free: list[int]) -> int:
-        """The last free word, in languages where the head noun is last.
+    def _choose_head(self, tokens: list[Token], candidates: list[int]) -> int:
+        """The last candidate, in languages where the head noun is last.
 
-        Unless a known product word stands before it, and the last word is not beside that or is
+        Unless a known product word comes before it, and the last word is not beside that or is
         unknown. Where the head noun is first: the first known product word, else the first word.
 
         Returns:
-            The index of the word.
+            The position of the word.
         """
-        known = [position for position in free if tokens[position].stem in self._types]
+        product_words: list[int] = []
+        for position in candidates:
+            if tokens[position].stem in self._types:
+                product_words.append(position)
         if self.language.head_first:
-            return known[0] if known else free[0]
+            ordered = product_words or candidates
+            return ordered[0]
 
-        last = free[-1]
-        if not known:
-            return last
-        is_beside = known[-1] >= last - 1
-        return last if is_beside and self._is_known(tokens[last]) else known[-1]
+        last_position = candidates[-1]
+        if not product_words:
+            return last_position
+        last_product = product_words[-1]
+        is_beside = last_product >= last_position - 1
+        if is_beside and self._is_known(tokens[last_position]):
+            return last_position
+        return last_product
 
     def _is_known(self, token: Token) -> bool:
         """Whether a word is a plural, and so a noun, or a word of the catalogue."""
-        is_plural = token.end - token.start > len(token.stem)
-        if is_plural or token.stem in self._types:
+        stem = token.stem
+        written_length = token.end - token.start
+        is_plural = written_length > len(stem)
+        if is_plural or stem in self._types:
             return True
-        spelling = self._spelling.correct_spelling(token.stem)
-        return spelling in self.lexicon.frequency
+        corrected = self._spelling.correct_spelling(stem)
+        return corrected in self.lexicon.frequency
 
     def _first_phrase(self, query: _QueryDraft) -> list[int]:
         """The words of the first noun phrase.
@@ -365,11 +404,12 @@ class Reader(ItemReader):
             if has_begun and self._ends_phrase(query, position):
                 break
 
-            is_idle = token.stem in self._idle and token.stem not in ("top", "set")
+            stem = token.stem
+            is_idle = stem in self._idle and stem not in _IDLE_THINGS
             if is_idle or self._is_holder(tokens, position):
                 continue
             phrase.append(position)
-            if position not in query.used or token.stem in materials:
+            if position not in query.used or stem in materials:
                 has_begun = True
         return phrase
 
@@ -382,28 +422,36 @@ class Reader(ItemReader):
             return True
         if position == 0:
             return False
-        gap = query.span.text[tokens[position - 1].end : tokens[position].start]
-        return not _PUNCTUATION.isdisjoint(gap)
+
+        gap_start = tokens[position - 1].end
+        gap_end = tokens[position].start
+        between = query.span.text[gap_start:gap_end]
+        return not _PUNCTUATION.isdisjoint(between)
 
     def _joins_words(self, query: _QueryDraft, position: int) -> bool:
         """Whether a word joins two values (*black and white*) or ends a verb (*slip on*)."""
         language = self.language
         tokens = query.span.tokens
         stem = tokens[position].stem
-        if stem in language.joins and {position - 1, position + 1} <= query.used:
-            return True
-        return (
-            stem in language.on
-            and position > 0
-            and tokens[position - 1].stem in language.particles
-        )
+        if stem in language.joins:
+            neighbours = {position - 1, position + 1}
+            if neighbours <= query.used:
+                return True
+
+        if stem not in language.on or position == 0:
+            return False
+        previous = tokens[position - 1]
+        return previous.stem in language.particles
 
     def _is_holder(self, tokens: list[Token], position: int) -> bool:
         """Whether a word only holds what follows (*box of tea*)."""
         language = self.language
-        if position + 1 == len(tokens) or tokens[position + 1].stem not in language.of:
+        if tokens[position].stem not in language.holders:
             return False
-        return tokens[position].stem in language.holders
+        if position + 1 == len(tokens):
+            return False
+        following = tokens[position + 1]
+        return following.stem in language.of
 
     def _may_be_noun(self, span: TextSpan, position: int) -> bool:
         """Whether a word may be a product.
@@ -413,12 +461,15 @@ class Reader(ItemReader):
         Returns:
             False for an adjective.
         """
+        language = self.language
         token = span.tokens[position]
         if token.stem in self._types:
             return True
-        pattern = self.language.adjective
-        if pattern.fullmatch(token.stem):
+        if language.adjective.fullmatch(token.stem):
             return False
-        if not self.language.inflected:
+        if not language.inflected:
             return True
-        return pattern.fullmatch(span.written(token).lower()) is None
+
+        # Stemming takes away the ending that an adjective is known by.
+        written = span.written(token).lower()
+        return language.adjective.fullmatch(written) is None

@@ -24,11 +24,15 @@ __all__ = [
     "written_words",
 ]
 
-_LETTER_SIZES = {size: size for size in "xs s m l xl xxl xxxl 2xl 3xl".split()}
+_LETTER_SIZES = {letters: letters for letters in "xs s m l xl xxl xxxl 2xl 3xl".split()}
 _RIVALS = 4
 """So many rival values of one attribute in a row make a title stuffed."""
 _BULLETS = 6
 """Bullet points that are read."""
+_BULLET_LETTERS = 300
+"""Letters of a bullet point that are read."""
+_DESCRIPTION_LETTERS = 500
+"""Letters of the description that are read."""
 _LONGEST_PHRASE = 5
 """Words of a phrase."""
 
@@ -56,7 +60,8 @@ def text_span(where: str, text: str, language: Language) -> TextSpan:
     Returns:
         The text with its words.
     """
-    return TextSpan(where, text, tokenize(text, language))
+    tokens = tokenize(text, language)
+    return TextSpan(where, text, tokens)
 
 
 class TokenSpan(NamedTuple):
@@ -73,11 +78,12 @@ class TokenSpan(NamedTuple):
 
 def phrases_by_first_word(phrases: Iterable[str]) -> dict[str, set[str]]:
     """Group phrases by their first word, so that most words of a text are passed over at once."""
-    table: dict[str, set[str]] = {}
+    by_first_word: dict[str, set[str]] = {}
     for phrase in phrases:
         first_word = phrase.split(" ", 1)[0]
-        table.setdefault(first_word, set()).add(phrase)
-    return table
+        same_beginning = by_first_word.setdefault(first_word, set())
+        same_beginning.add(phrase)
+    return by_first_word
 
 
 def find_phrases(
@@ -100,10 +106,13 @@ def find_phrases(
             first += 1
             continue
 
-        longest = min(len(tokens), first + _LONGEST_PHRASE)
-        for stop in range(longest, first, -1):
+        # The longest phrase is tried first: *iphone 15 pro* before *iphone 15*.
+        last_stop = min(len(tokens), first + _LONGEST_PHRASE)
+        for stop in range(last_stop, first, -1):
             phrase = " ".join(token.stem for token in tokens[first:stop])
-            if phrase in candidates and not used.intersection(range(first, stop)):
+            if phrase not in candidates:
+                continue
+            if used.isdisjoint(range(first, stop)):
                 yield TokenSpan(first, stop)
                 first = stop - 1
                 break
@@ -122,8 +131,8 @@ def tokens_within(tokens: list[Token], start: int, end: int) -> set[int]:
         their indexes.
     """
     return {
-        index
-        for index, token in enumerate(tokens)
+        position
+        for position, token in enumerate(tokens)
         if token.start < end and token.end > start
     }
 
@@ -157,9 +166,13 @@ class ValueCollector:
             where: the place that the text is of.
         """
         values = self.values.setdefault(attribute, [])
-        if not value or any(known.value == value for known in values):
+        if not value:
             return
-        values.append(Value(value, quote, where))
+        for known_value in values:
+            if known_value.value == value:
+                return
+        new_value = Value(value, quote, where)
+        values.append(new_value)
 
     def extend(self, attribute: str, values: Iterable[Value]) -> None:
         """Keep every value that is new.
@@ -179,22 +192,24 @@ class ValueCollector:
             text_span: that has the phrase.
             span: the words of the phrase.
         """
-        words = text_span.tokens[span.first : span.stop]
-        stems = [word.stem for word in words]
+        phrase_tokens = text_span.tokens[span.first : span.stop]
+        stems = [token.stem for token in phrase_tokens]
         value = " ".join(stems)
 
-        start = words[0].start
-        end = words[-1].end
-        quote = text_span.text[start:end]
+        first_token = phrase_tokens[0]
+        last_token = phrase_tokens[-1]
+        begin = first_token.start
+        end = last_token.end
+        quote = text_span.text[begin:end]
         self.add(attribute, value, quote, text_span.where)
 
     def collected(self) -> dict[str, tuple[Value, ...]]:
         """Return attribute to values; attributes without a value are left out."""
-        return {
-            attribute: tuple(values)
-            for attribute, values in self.values.items()
-            if values
-        }
+        collected: dict[str, tuple[Value, ...]] = {}
+        for attribute, values in self.values.items():
+            if values:
+                collected[attribute] = tuple(values)
+        return collected
 
 
 def written_words(
@@ -209,12 +224,13 @@ def written_words(
     Returns:
         Stems in the order of the texts.
     """
-    word_of = dict(others)
-    for span in texts:
-        text = span.text
-        for token in span.tokens:
-            word_of.setdefault(token.stem, text[token.start : token.end])
-    return word_of
+    words_by_stem = dict(others)
+    for item_text in texts:
+        text = item_text.text
+        for token in item_text.tokens:
+            written = text[token.start : token.end]
+            words_by_stem.setdefault(token.stem, written)
+    return words_by_stem
 
 
 def absent_stems(
@@ -232,14 +248,18 @@ def absent_stems(
     """
     absent = set[str]()
     present = {token.stem for token in untrusted.tokens}
-    for span in texts:
-        denied = set[int]()
-        for absence in find_absences(visible(span.text), span.tokens, language):
-            absent.update(absence.value.split())
-            denied.update(range(absence.first, absence.stop))
+    for item_text in texts:
+        visible_text = visible(item_text.text)
+        absences = find_absences(visible_text, item_text.tokens, language)
 
-        for index, token in enumerate(span.tokens):
-            if index not in denied:
+        denied_positions = set[int]()
+        for absence in absences:
+            absent_words = absence.value.split()
+            absent.update(absent_words)
+            denied_positions.update(range(absence.first, absence.stop))
+
+        for position, token in enumerate(item_text.tokens):
+            if position not in denied_positions:
                 present.add(token.stem)
     return absent - present
 
@@ -258,25 +278,30 @@ def is_stuffed_title(title: TextSpan, language: Language) -> bool:
     """
     if visible(title.text) != title.text:
         return True
-    tables = (language.colours, language.audiences, _LETTER_SIZES)
-    return any(_lists_rivals(title.tokens, table) for table in tables)
+    rival_tables = (
+        language.colours,
+        language.audiences,
+        _LETTER_SIZES,
+    )
+    return any(_lists_rivals(title.tokens, table) for table in rival_tables)
 
 
 def _lists_rivals(tokens: list[Token], table: Mapping[str, str]) -> bool:
     """Whether so many different values of a table follow each other, at most one word apart."""
-    run = set[str]()
-    gap = 0
+    rivals = set[str]()
+    words_between = 0
     for token in tokens:
         value = table.get(token.stem)
         if value is None:
-            gap += 1
-            if gap > 1:
-                run.clear()
+            words_between += 1
+            # Two other words end the row: it was no list.
+            if words_between > 1:
+                rivals.clear()
             continue
 
-        gap = 0
-        run.add(value)
-        if len(run) >= _RIVALS:
+        words_between = 0
+        rivals.add(value)
+        if len(rivals) >= _RIVALS:
             return True
     return False
 
@@ -293,18 +318,26 @@ def item_texts(item: Item, language: Language) -> tuple[list[TextSpan], TextSpan
         addresses the judge.
     """
     title = item.title[:MAX_TEXT]
-    texts = [text_span("title", title, language)]
-    untrusted: list[str] = []
-    for bullet in item.bullet_points:
-        text = bullet[:300]
-        if not is_trustworthy(text):
-            untrusted.append(text)
-        elif text and len(texts) <= _BULLETS:  # the title is one of them
-            texts.append(text_span("bullet_points", text, language))
+    title_span = text_span("title", title, language)
 
-    description = item.description[:500]
+    bullet_spans: list[TextSpan] = []
+    untrusted_texts: list[str] = []
+    for bullet_point in item.bullet_points:
+        # Bullet points that are not read may still address the judge.
+        bullet_text = bullet_point[:_BULLET_LETTERS]
+        if not is_trustworthy(bullet_text):
+            untrusted_texts.append(bullet_text)
+        elif bullet_text and len(bullet_spans) < _BULLETS:
+            bullet_span = text_span("bullet_points", bullet_text, language)
+            bullet_spans.append(bullet_span)
+
+    texts = [title_span, *bullet_spans]
+    description = item.description[:_DESCRIPTION_LETTERS]
     if not is_trustworthy(description):
-        untrusted.append(description)
+        untrusted_texts.append(description)
     elif description:
-        texts.append(text_span("description", description, language))
-    return texts, text_span("untrusted", " ".join(untrusted), language)
+        description_span = text_span("description", description, language)
+        texts.append(description_span)
+
+    untrusted_text = " ".join(untrusted_texts)
+    return texts, text_span("untrusted", untrusted_text, language)

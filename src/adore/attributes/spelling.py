@@ -24,6 +24,10 @@ _LEAST_PART = 4
 """Letters of each part of a compound."""
 _LEAST_CORRECTED = 5
 """Letters of a word whose spelling is corrected."""
+_LEAST_SIMILARITY = 0.9
+"""Of two spellings of one word, as :mod:`difflib` measures it."""
+_FIRST_PARTS = (("audiences", "audience"), ("materials", "material"))
+"""Tables of the language whose words may begin a compound, and the attribute of each."""
 
 
 class Compound(NamedTuple):
@@ -59,16 +63,20 @@ class Spelling:
 
         The catalogue writes only those, or one part is no word.
         """
-        parts = self._lexicon.parts
+        parts_of = self._lexicon.parts
         function_words = self._language.stop | self._language.breaks
-        stems = {
-            stem
-            for stem in self._lexicon.frequency
-            if stem.isalpha() and stem not in parts and stem not in function_words
-        }
-        for stem, both in parts.items():
-            if min(len(part) for part in both) <= _SHORT:
+        stems = set[str]()
+        for stem in self._lexicon.frequency:
+            if not stem.isalpha() or stem in function_words:
+                continue
+            if stem not in parts_of:
                 stems.add(stem)
+
+        # The catalogue writes these apart, too, but a query's *t shirt* is one word.
+        for whole, parts in parts_of.items():
+            shortest = min(len(part) for part in parts)
+            if shortest <= _SHORT:
+                stems.add(whole)
         return stems
 
     def other_forms(self, span: TextSpan) -> dict[str, str]:
@@ -83,14 +91,18 @@ class Spelling:
         Returns:
             Stems to written words.
         """
-        parts = self._lexicon.parts
-        word_of: dict[str, str] = {}
-        for token in span.tokens:
-            for part in parts.get(token.stem, ()):
-                word_of[part] = span.written(token)
-        for position, stem in joined_stems(span.text, span.tokens, parts).items():
-            word_of[stem] = span.written(span.tokens[position])
-        return word_of
+        tokens = span.tokens
+        parts_of = self._lexicon.parts
+        written_words: dict[str, str] = {}
+        for token in tokens:
+            for part in parts_of.get(token.stem, ()):
+                written_words[part] = span.written(token)
+
+        joined = joined_stems(span.text, tokens, parts_of)
+        for position, joined_stem in joined.items():
+            second_word = tokens[position]
+            written_words[joined_stem] = span.written(second_word)
+        return written_words
 
     def usual_forms(self, forms: Iterable[str], usual: Set[str]) -> Iterator[str]:
         """Yield those of :meth:`other_forms` that are usual in a category, or whose last part is.
@@ -102,11 +114,14 @@ class Spelling:
         Yields:
             Stems.
         """
-        parts = self._lexicon.parts
-        for stem in forms:
-            last_part = parts[stem][1] if stem in parts else stem
-            if stem in usual or last_part in usual:
-                yield stem
+        parts_of = self._lexicon.parts
+        for form in forms:
+            if form in usual:
+                yield form
+            elif form in parts_of:
+                last_part = parts_of[form][1]
+                if last_part in usual:
+                    yield form
 
     def split_compound(self, token: Token, text: str) -> Compound:
         """Split a word that begins with an audience or a material of the language.
@@ -121,17 +136,21 @@ class Spelling:
             The rest of the word, and what was split off.
         """
         language = self._language
-        word = text[token.start : token.end].lower()
-        for table, name in (("audiences", "audience"), ("materials", "material")):
-            for form, value in language.forms[table].items():
-                if len(form) < _LEAST_PART or not word.startswith(form):
+        written = text[token.start : token.end]
+        word = written.lower()
+        for table, attribute in _FIRST_PARTS:
+            for first_part, value in language.forms[table].items():
+                if not word.startswith(first_part) or len(first_part) < _LEAST_PART:
                     continue
-                rest = word.removeprefix(form)
-                if len(rest) < _LEAST_PART:
+
+                # Without a rest of some length it is the plain word, or its plural.
+                last_part = word.removeprefix(first_part)
+                if len(last_part) < _LEAST_PART:
                     continue
-                stem = language.stems[rest]
-                if stem not in language.not_material:
-                    return Compound(token._replace(stem=stem), name, value)
+                last_stem = language.stems[last_part]
+                if last_stem not in language.not_material:
+                    last_token = token._replace(stem=last_stem)
+                    return Compound(last_token, attribute, value)
         return Compound(token, "", "")
 
     def correct_spelling(self, word: str) -> str:
@@ -149,8 +168,8 @@ class Spelling:
         if word in self._types or word in self._lexicon.parts:
             return word
 
-        # Words with the same first letter, and at most one letter more or fewer.
-        near = [
+        # Only words with the same first letter, and at most one letter more or fewer.
+        candidates = [
             known
             for known in frequency
             if known[0] == word[0] and abs(len(known) - len(word)) < 2
@@ -158,9 +177,16 @@ class Spelling:
 
         # Swapped letters are the commonest slip.
         letters = sorted(word)
-        for known in near:
-            if sorted(known) == letters:
-                return known
+        for candidate in candidates:
+            if sorted(candidate) == letters:
+                return candidate
 
-        close = get_close_matches(word, near, n=1, cutoff=0.9)
-        return close[0] if close else word
+        closest = get_close_matches(
+            word,
+            candidates,
+            n=1,
+            cutoff=_LEAST_SIMILARITY,
+        )
+        if closest:
+            return closest[0]
+        return word

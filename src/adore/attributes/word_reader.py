@@ -11,7 +11,7 @@ from adore.attributes.language_packs import listed_in_all_packs, load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.spans import TextSpan, phrases_by_first_word, text_span
 from adore.attributes.spelling import Spelling
-from adore.text import word_stems
+from adore.text import Token, word_stems
 from adore.types import Value
 
 __all__ = ["NO_VALUE", "WordReader", "WordValue"]
@@ -48,6 +48,8 @@ class WordReader:
         self._idle = self.language.request | self._breaks
 
         self._types = set(lexicon.types)
+
+        # Tables of phrases: most words of a text begin none, and cost one look-up.
         self._brands = phrases_by_first_word(lexicon.brands)
         self._devices = phrases_by_first_word(lexicon.devices)
         self._series = phrases_by_first_word(lexicon.series)
@@ -76,24 +78,26 @@ class WordReader:
         if colour is None and audience is None and material is None:
             return NO_VALUE
 
-        following = tokens[position + 1].stem if position + 1 < len(tokens) else ""
+        following = ""
+        if position + 1 < len(tokens):
+            following = tokens[position + 1].stem
+        word_pair = (stem, following)
         written = span.written(tokens[position]).lower()
 
-        if colour is not None and (stem, following) not in language.not_colour:
-            listed = language.inflected or _is_listed(
+        if colour is not None and word_pair not in language.not_colour:
+            is_base_form = language.inflected or _is_base_form(
                 stem, written, language.colour_forms
             )
-            if listed and (
-                stem not in language.vague or self._is_colour(span, position)
-            ):
+            is_vague = stem in language.vague
+            if is_base_form and (not is_vague or self._is_colour(span, position)):
                 return WordValue("colour", colour)
 
-        if audience is not None and (stem, following) not in language.not_audience:
+        if audience is not None and word_pair not in language.not_audience:
             return WordValue("audience", audience)
 
-        is_material = following not in language.not_material
-        listed = _is_listed(stem, written, language.material_forms)
-        if material is not None and is_material and listed:
+        if material is None or following in language.not_material:
+            return NO_VALUE
+        if _is_base_form(stem, written, language.material_forms):
             return WordValue("material", material)
         return NO_VALUE
 
@@ -105,26 +109,21 @@ class WordReader:
         Returns:
             False for what is rather a taste or scent.
         """
-        language = self.language
-        text, tokens = span.text, span.tokens
+        tokens = span.tokens
         for neighbour in (position - 1, position + 1):
             if not 0 <= neighbour < len(tokens):
                 continue
-            stem = tokens[neighbour].stem
-            if stem in language.colour_words:
+            neighbour_stem = tokens[neighbour].stem
+            if self._speaks_of_colour(neighbour_stem):
                 return True
-            if stem in self._colours and stem not in language.vague:
-                return True
+        return position > 0 and _is_set_apart(span.text, tokens[position])
 
-        before = list(_SEPARATORS.finditer(text, 0, tokens[position].start))
-        after = _SEPARATORS.search(text, tokens[position].end)
-        if not before and not after:
-            return False
-
-        begin = before[-1].end() if before else 0
-        end = after.start() if after else len(text)
-        segment = text[begin:end]
-        return position > 0 and len(segment.split()) <= 2
+    def _speaks_of_colour(self, stem: str) -> bool:
+        """Whether a word is a colour for certain, or a word like *coloured*."""
+        language = self.language
+        if stem in language.colour_words:
+            return True
+        return stem in self._colours and stem not in language.vague
 
     def _audiences(self, text: str, where: str) -> Iterator[Value]:
         """Every audience that a text names."""
@@ -132,9 +131,28 @@ class WordReader:
         for token in span.tokens:
             audience = self.language.audiences.get(token.stem)
             if audience is not None:
-                yield Value(audience, span.written(token), where)
+                written = span.written(token)
+                yield Value(audience, written, where)
 
 
-def _is_listed(stem: str, written: str, forms: Set[str]) -> bool:
+def _is_set_apart(text: str, token: Token) -> bool:
+    """Whether separators leave a word alone, or with one other word."""
+    separators_before = list(_SEPARATORS.finditer(text, 0, token.start))
+    separator_after = _SEPARATORS.search(text, token.end)
+    if not separators_before and not separator_after:
+        return False
+
+    begin = 0
+    if separators_before:
+        begin = separators_before[-1].end()
+    end = len(text)
+    if separator_after:
+        end = separator_after.start()
+
+    segment = text[begin:end]
+    return len(segment.split()) <= 2
+
+
+def _is_base_form(stem: str, written: str, forms: Set[str]) -> bool:
     """Whether a word has no ending: with one it is a product (*glasses*, *whites*)."""
     return written == stem or written in forms

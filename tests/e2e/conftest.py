@@ -33,7 +33,8 @@ from tests.serving.conftest import ITEMS, write_release
 
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config, Pool
-from adore.release.kubernetes.target import KubernetesTarget, read_plan
+from adore.release.kubernetes.releases import read_plan
+from adore.release.kubernetes.target import KubernetesTarget
 
 ROOT = Path(__file__).parents[2]
 SHOPPER = Path(__file__).parent / "shopper.py"

@@ -29,7 +29,8 @@ from adore.experiment.assignment import assign
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config, Pool
 from adore.release.kubernetes.objects import labels
-from adore.release.kubernetes.target import KubernetesTarget, Release, read_plan
+from adore.release.kubernetes.releases import Release, read_plan
+from adore.release.kubernetes.target import KubernetesTarget
 from adore.serving.exposure import read_shipped
 
 pytestmark = pytest.mark.cluster
@@ -202,11 +203,11 @@ def test_a_changed_pod_is_waited_for(
     other["spec"] = {"predictor": {**predictor, "terminationGracePeriodSeconds": 61}}
     for key in ("status",):
         other.pop(key, None)
-    from adore.release.kubernetes.readiness import faults, wait
+    from adore.release.kubernetes.readiness import find_causes, wait
 
     force = Cluster(config, target.cluster.api, force=True)
     force.apply(other)
-    assert faults(target.cluster, other), "KServe had no time to make its pods"
+    assert find_causes(target.cluster, other), "KServe had no time to make its pods"
     wait(target.cluster, [other])
     deployment = target.cluster.get("Deployment", f"{name}-predictor") or {}
     assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 61

@@ -20,7 +20,8 @@ from adore.pipeline.kubeflow.placement import Config as Placement
 from adore.pipeline.kubeflow.placement import Gpu
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config, Pool
-from adore.release.kubernetes.target import KubernetesTarget, read_plan
+from adore.release.kubernetes.releases import read_plan
+from adore.release.kubernetes.target import KubernetesTarget
 
 pytestmark = pytest.mark.cluster
 

@@ -25,7 +25,8 @@ from tests.e2e.conftest import (
 from adore.errors import AdoreError, ConfigError, UnavailableError
 from adore.release.kubernetes import target as target_module
 from adore.release.kubernetes.config import Config, Pool
-from adore.release.kubernetes.target import KubernetesTarget, Release
+from adore.release.kubernetes.releases import Release
+from adore.release.kubernetes.target import KubernetesTarget
 
 pytestmark = pytest.mark.cluster
 
@@ -172,15 +173,15 @@ def test_what_kserve_cannot_reconcile(
     config: Config, live: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that fits the API and not the host name that KServe makes of it."""
-    monkeypatch.setattr(target_module, "named", _with_long_names)
+    monkeypatch.setattr(target_module, "name_services", _with_long_names)
     text, _ = fails(config, live, change={"server_threads": 5}, patience=15)
     assert "ReconcileFailed" in text and "63 characters" in text, text
 
 
 def _with_long_names(config: Config, plan: dict[str, Any]) -> dict[str, Any]:
-    from adore.release.kubernetes.objects import named
+    from adore.release.kubernetes.objects import name_services
 
-    plan = named(config, plan)
+    plan = name_services(config, plan)
     variants = {
         k: {**v, "service": f"{v['service']}-{'x' * 60}"[:52].rstrip("-")}
         for k, v in plan["variants"].items()
@@ -236,7 +237,7 @@ def test_a_policy_between_router_and_names(
     """A cluster whose names are answered elsewhere than by kube-system's pods:
     the router says what it misses.
     """
-    from adore.release.kubernetes.target import read_plan
+    from adore.release.kubernetes.releases import read_plan
 
     with shop_namespace(
         f"adore-{uuid.uuid4().hex[:6]}", store, host, tmp_path

@@ -22,7 +22,7 @@ from tests.release.test_objects import PLAN
 from adore.pipeline.kubeflow.trainjob import ACCOUNT
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import KINDS
-from adore.release.kubernetes.target import render
+from adore.release.kubernetes.releases import render
 from adore.serving.exposure import Shipper
 from adore.serving.metrics import Metrics
 

@@ -24,10 +24,10 @@ from adore.release.kubernetes.objects import (
     POD,
     inference_services,
     name_of,
-    named,
+    name_services,
 )
-from adore.release.kubernetes.records import promoted, router_config
-from adore.release.kubernetes.target import read_plan, render
+from adore.release.kubernetes.records import promote_variant, router_config
+from adore.release.kubernetes.releases import read_plan, render
 
 PLAN: dict[str, Any] = {
     "name": "bm25-vs-student",
@@ -46,7 +46,7 @@ PLAN: dict[str, Any] = {
         },
     },
 }
-NAMED = named(Config(), PLAN)
+NAMED = name_services(Config(), PLAN)
 CONFIGS = {
     "default": Config(),
     "alone": Config(route="none", budget=False),
@@ -109,7 +109,7 @@ def test_a_server_computes_with_the_threads_that_the_profile_gives(
     threads: int,
 ) -> None:
     config = Config(server_threads=threads)
-    service = inference_services(config, named(config, PLAN))[0]
+    service = inference_services(config, name_services(config, PLAN))[0]
     (container,) = service["spec"]["predictor"]["containers"]
     assert {"name": "OMP_NUM_THREADS", "value": str(threads)} in container["env"]
 
@@ -175,7 +175,7 @@ def test_more_pods_are_the_same_service(change: dict[str, int]) -> None:
 def test_a_name_fits_the_host_that_kserve_makes_of_it() -> None:
     for length in (1, 8, 14, 36):
         config = Config(namespace="n" * length, app="a-shop-with-a-name20")
-        plan = named(config, PLAN)
+        plan = name_services(config, PLAN)
         for service in inference_services(config, plan):
             assert list(kserve_faults(service)) == []
     with pytest.raises(
@@ -187,7 +187,7 @@ def test_a_name_fits_the_host_that_kserve_makes_of_it() -> None:
 def test_two_apps_with_the_longest_names_do_not_share_a_service() -> None:
     apps = [f"a-shop-with-a-name2{n}" for n in range(2)]
     names = [
-        named(Config(namespace="n" * 36, app=app), PLAN)["variants"]["control"][
+        name_services(Config(namespace="n" * 36, app=app), PLAN)["variants"]["control"][
             "service"
         ]
         for app in apps
@@ -235,7 +235,7 @@ def test_servers_and_router_each_have_their_budget() -> None:
 def test_the_server_loads_its_model_or_kserve_does() -> None:
     ours, theirs = Config(credentials="adore-s3"), CONFIGS["kserve loads"]
     (own, _), (other, _) = (
-        inference_services(c, named(c, PLAN)) for c in (ours, theirs)
+        inference_services(c, name_services(c, PLAN)) for c in (ours, theirs)
     )
     uri = PLAN["variants"]["control"]["uri"]
     (server,), (plain,) = (s["spec"]["predictor"]["containers"] for s in (own, other))
@@ -262,7 +262,7 @@ def test_a_claim_is_mounted_by_kserve_whoever_loads() -> None:
             "control": {**PLAN["variants"]["control"], "uri": "pvc://data/r/control"}
         },
     }
-    (service,) = inference_services(Config(), named(Config(), plan))
+    (service,) = inference_services(Config(), name_services(Config(), plan))
     assert (
         storage_uri(service) == "pvc://data/r/control"
         and list(initializer_faults(service, None)) == []
@@ -272,21 +272,21 @@ def test_a_claim_is_mounted_by_kserve_whoever_loads() -> None:
 def test_an_experiment_that_no_review_can_read_is_warned_of(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    named(Config(), promoted(NAMED, "challenger"))
-    named(CONFIGS["fixed"], PLAN)
+    name_services(Config(), promote_variant(NAMED, "challenger"))
+    name_services(CONFIGS["fixed"], PLAN)
     assert capsys.readouterr().err == ""
-    named(Config(), PLAN)
+    name_services(Config(), PLAN)
     assert "WARNING: kubernetes.exposures is empty" in capsys.readouterr().err
 
 
 def test_promotion_gives_the_challengers_model_to_all() -> None:
-    plan = promoted(NAMED, "challenger")
+    plan = promote_variant(NAMED, "challenger")
     assert (
         plan["weights"] == {"control": 1.0}
         and plan["variants"]["control"] == PLAN["variants"]["challenger"]
     )
     with pytest.raises(ConfigError, match="variant == 'x', must be one of"):
-        promoted(PLAN, "x")
+        promote_variant(PLAN, "x")
 
 
 def test_a_plan_is_read_from_a_release_that_the_cluster_can_read(

@@ -18,7 +18,7 @@ from tests.serving.conftest import ITEMS
 from adore.errors import ConfigError
 from adore.release import review
 from adore.release.kubernetes.config import Config
-from adore.release.kubernetes.target import Release, read_plan
+from adore.release.kubernetes.releases import Release, read_plan
 from adore.release.local import LocalTarget
 from adore.release.release import shop_actions
 from adore.serving.router import create_app

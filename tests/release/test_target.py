@@ -19,7 +19,8 @@ from adore.release import review
 from adore.release.kubernetes import target as module
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
-from adore.release.kubernetes.target import KubernetesTarget, Release
+from adore.release.kubernetes.releases import Release
+from adore.release.kubernetes.target import KubernetesTarget
 
 CONFIG = Config(patience=0.1, exposures="s3://b/exposures")
 

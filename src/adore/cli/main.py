@@ -223,7 +223,7 @@ def release_apply(
     force: Force = False,
 ) -> None:
     """Serve a release on Kubernetes."""
-    from adore.release.kubernetes.target import read_plan, render
+    from adore.release.kubernetes.releases import read_plan, render
 
     config = _cluster_config(profile, namespace)
     plan = read_plan(config, place)

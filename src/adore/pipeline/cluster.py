@@ -45,7 +45,8 @@ def deploy(place: str, profile: str) -> int:
     Returns:
         The release's number.
     """
-    from adore.release.kubernetes.target import KubernetesTarget, read_plan
+    from adore.release.kubernetes.releases import read_plan
+    from adore.release.kubernetes.target import KubernetesTarget
 
     config = settings.section_config(profile, "kubernetes")
     return KubernetesTarget(config).release(read_plan(config, place))

@@ -90,34 +90,42 @@ class LocalTarget:
 
     def _start(self) -> None:
         self.work.mkdir(parents=True, exist_ok=True)
-        config = json.loads((self.release / "experiment.json").read_text("utf-8"))
-        config["catalogue"] = str((self.release / config["catalogue"]).absolute())
-        config.setdefault("timeout", PATIENT)
+        router_config = json.loads(
+            (self.release / "experiment.json").read_text("utf-8")
+        )
+        router_config["catalogue"] = str(
+            (self.release / router_config["catalogue"]).absolute()
+        )
+        router_config.setdefault("timeout", PATIENT)
 
-        for name, variant in config["variants"].items():
-            port = free_port()
-            variant["url"] = f"http://127.0.0.1:{port}/v1/models/{name}:predict"
-            folder = str((self.release / variant["folder"]).absolute())
+        for variant_name, variant in router_config["variants"].items():
+            server_port = free_port()
+            variant["url"] = (
+                f"http://127.0.0.1:{server_port}/v1/models/{variant_name}:predict"
+            )
+            model_folder = str((self.release / variant["folder"]).absolute())
             command = [
                 "adore.serving.server",
                 "--model",
-                folder,
+                model_folder,
                 "--name",
-                name,
+                variant_name,
                 "--variant",
-                name,
+                variant_name,
                 "--host",
                 "127.0.0.1",
                 "--port",
-                str(port),
+                str(server_port),
             ]
-            self._launch(name, command)
-            variant["ready"] = f"http://127.0.0.1:{port}/v2/models/{name}/ready"
-        write_json(config, self.work / "router.json")
+            self._launch(variant_name, command)
+            variant["ready"] = (
+                f"http://127.0.0.1:{server_port}/v2/models/{variant_name}/ready"
+            )
+        write_json(router_config, self.work / "router.json")
 
         # all of them load at the same time
-        for name, variant in config["variants"].items():
-            self._wait(name, variant["ready"])
+        for variant_name, variant in router_config["variants"].items():
+            self._wait(variant_name, variant["ready"])
 
         command = [
             "adore.serving.router",
@@ -137,11 +145,11 @@ class LocalTarget:
             "OMP_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
-        with (self.work / f"{name}.log").open("ab") as log:
+        with (self.work / f"{name}.log").open("ab") as log_file:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *module, "--parent", str(os.getpid())],
-                stdout=log,
-                stderr=log,
+                stdout=log_file,
+                stderr=log_file,
                 stdin=subprocess.DEVNULL,
                 env=environment,
             )
@@ -156,11 +164,11 @@ class LocalTarget:
                     return
             time.sleep(0.1)
 
-        log = (self.work / f"{name}.log").read_text("utf-8", "replace")
-        tail = "\n".join(log.splitlines()[-8:])
+        log_text = (self.work / f"{name}.log").read_text("utf-8", "replace")
+        last_lines = "\n".join(log_text.splitlines()[-8:])
         raise UnavailableError(
             f"{name} == {url!r}, must become ready in {self.patience:g} s; "
-            f"its log ends:\n{tail}"
+            f"its log ends:\n{last_lines}"
         )
 
     def stop(self) -> None:

@@ -47,28 +47,28 @@ def _control(
     if config.champion:
         shutil.copytree(local_copy(config.champion), folder, dirs_exist_ok=True)
         return
-    known = baseline_kinds()
+    known_kinds = baseline_kinds()
     check(
-        kind in known,
+        kind in known_kinds,
         "gate's champion",
         kind,
-        must=f"one of {known}",
+        must=f"one of {known_kinds}",
         fix="set release.champion to a place",
     )
     items = [
-        item_from_row(row)
-        for row in read_table(prepared, "items").iter_rows(named=True)
+        item_from_row(item_row)
+        for item_row in read_table(prepared, "items").iter_rows(named=True)
     ]
     copy_info(prepared, folder)
     save_baseline(kind, items, folder, encoder=student, language=language_of(prepared))
 
 
 def _variant(folder: Path) -> dict[str, Any]:
-    card = json.loads((folder / "card.json").read_text("utf-8"))
+    model_card = json.loads((folder / "card.json").read_text("utf-8"))
     return {
         "folder": f"variants/{folder.name}",
-        "kind": card["kind"],
-        "version": card["version"],
+        "kind": model_card["kind"],
+        "version": model_card["version"],
     }
 
 
@@ -81,10 +81,10 @@ def shop_actions(prepared: Path) -> dict[str, str]:
     Returns:
         Our action by the shop's name; none where it uses ours.
     """
-    path = prepared / "dataset.json"
-    if not path.is_file():
+    dataset_path = prepared / "dataset.json"
+    if not dataset_path.is_file():
         return {}
-    dataset = json.loads(path.read_text("utf-8"))
+    dataset = json.loads(dataset_path.read_text("utf-8"))
     return dict(dataset.get("actions", {}))
 
 
@@ -127,7 +127,10 @@ def run(
     shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
     shutil.copyfile(prepared / "items.parquet", output / "catalogue.parquet")
 
-    variants = {folder.name: _variant(folder) for folder in (control, challenger)}
+    variants = {
+        variant_folder.name: _variant(variant_folder)
+        for variant_folder in (control, challenger)
+    }
     version = variants["challenger"]["version"]
     experiment = {
         "name": f"{variants['control']['kind']}-vs-{version}",

@@ -12,8 +12,9 @@ from adore.experiment.analysis import analyse_tables
 from adore.experiment.decision import Action, Decision, decide
 from adore.experiment.design import CHALLENGER, design_of
 from adore.experiment.result import ExperimentResult
-from adore.release.event_store import load
-from adore.release.kubernetes.target import KubernetesTarget, Release
+from adore.release.event_store import load_logs
+from adore.release.kubernetes.releases import Release
+from adore.release.kubernetes.target import KubernetesTarget
 
 __all__ = ["LiveAnalysis", "Review", "analyse_live", "review"]
 
@@ -36,10 +37,13 @@ class LiveAnalysis:
             ``left_out_reasons`` why.
         """
         reasons = self.result.left_out
-        counts = {log: sum(rows.values()) for log, rows in reasons.items()}
+        total_counts = {
+            log_name: sum(row_counts.values())
+            for log_name, row_counts in reasons.items()
+        }
         return {
             **self.result.to_json(),
-            "left_out": counts,
+            "left_out": total_counts,
             "left_out_reasons": reasons,
             "decision": self.decision.to_json(),
         }
@@ -79,28 +83,30 @@ def analyse_live(live: Release, *, now: float | None = None) -> LiveAnalysis:
     """
     import duckdb
 
-    place = live.config.exposures
+    exposure_place = live.config.exposures
     if now is None:
         now = time.time()
-    until = int(1000 * now)
+    until_millis = int(1000 * now)
     check(
-        bool(place),
+        bool(exposure_place),
         "kubernetes.exposures",
-        place,
+        exposure_place,
         must="a place",
         fix="set it, and release again",
     )
     with (
-        tempfile.TemporaryDirectory(prefix="adore-review-") as home,
-        duckdb.connect(f"{home}/live.duckdb") as db,
+        tempfile.TemporaryDirectory(prefix="adore-review-") as work_folder,
+        duckdb.connect(f"{work_folder}/live.duckdb") as database,
     ):
-        unread = load(db, live, until)
-        lost = sum(unread["exposures"].values())
+        unread_rows = load_logs(database, live, until_millis)
+        lost_exposures = sum(unread_rows["exposures"].values())
         design = design_of(live.plan, sequential=True)
-        result = analyse_tables(db, design, until=until, lost=lost)
+        result = analyse_tables(
+            database, design, until=until_millis, lost=lost_exposures
+        )
 
     reasons = dict(result.left_out)
-    reasons["events"] = {**unread["events"], **reasons["events"]}
+    reasons["events"] = {**unread_rows["events"], **reasons["events"]}
     result = replace(result, left_out=reasons)
     return LiveAnalysis(result, decide(result))
 
@@ -121,20 +127,24 @@ def review(target: KubernetesTarget, *, act: bool) -> Review:
         The decision, and what serves after it. Where no experiment is live, the decision is to
         hold.
     """
-    live = next((release for release in target.releases() if release.live), None)
-    if live is None:
+    live_release = next(
+        (release for release in target.releases() if release.live), None
+    )
+    if live_release is None:
         return Review(_hold("no release is live"), live=0)
-    if CHALLENGER not in live.plan["variants"]:
-        reason = f"release {live.number} is no experiment: one variant serves everybody"
-        return Review(_hold(reason), live=live.number)
+    if CHALLENGER not in live_release.plan["variants"]:
+        reason = f"release {live_release.number} is no experiment: one variant serves everybody"
+        return Review(_hold(reason), live=live_release.number)
 
-    analysis = analyse_live(live)
+    analysis = analyse_live(live_release)
     action = analysis.decision.action
-    number = live.number
+    live_number = live_release.number
     # An experiment that somebody acted on is left to them.
-    if act and action is not Action.HOLD and not live.acted:
-        winner = "control"
+    if act and action is not Action.HOLD and not live_release.acted:
+        winning_variant = "control"
         if action is Action.PROMOTE:
-            winner = CHALLENGER
-        number = target.promote(winner, of=live, why="by the review")
-    return Review(analysis.decision, number, analysis, live.acted)
+            winning_variant = CHALLENGER
+        live_number = target.promote(
+            winning_variant, judged_release=live_release, reason="by the review"
+        )
+    return Review(analysis.decision, live_number, analysis, live_release.acted)

@@ -34,9 +34,12 @@ def serve(release: Path, *, port: int = 8080) -> None:
         fix="see the run's gate/gate.json",
         error=MissingError,
     )
-    with tempfile.TemporaryDirectory(prefix="adore-serve-") as home, exit_on_sigterm():
+    with (
+        tempfile.TemporaryDirectory(prefix="adore-serve-") as work_folder,
+        exit_on_sigterm(),
+    ):
         log_line("starting two model servers and the router")
-        with LocalTarget(release, Path(home), port=port) as target:
+        with LocalTarget(release, Path(work_folder), port=port) as target:
             log_line(f"ready: {target.url}  (Ctrl-C stops it)")
             try:
                 processes = target.processes.values()
@@ -45,9 +48,9 @@ def serve(release: Path, *, port: int = 8080) -> None:
             except KeyboardInterrupt:
                 return
             ended_processes = []
-            for name, process in target.processes.items():
+            for process_name, process in target.processes.items():
                 if process.poll() is not None:
-                    ended_processes.append(name)
+                    ended_processes.append(process_name)
             raise UnavailableError(
                 f"processes == {ended_processes}, must stay up; they ended"
             )

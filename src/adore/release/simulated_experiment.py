@@ -67,13 +67,13 @@ def _lists(
     """
     queries = read_table(prepared, "queries")
     splits = queries.select("query_id", "split")
-    truth = read_table(prepared, "truth").join(splits, on="query_id")
-    test_pairs = truth.filter(pl.col("split") == "test")
+    true_pairs = read_table(prepared, "truth").join(splits, on="query_id")
+    test_pairs = true_pairs.filter(pl.col("split") == "test")
     if test_pairs.height:
-        truth = test_pairs
-    truth = truth.sort("query_id", "item_id")
+        true_pairs = test_pairs
+    true_pairs = true_pairs.sort("query_id", "item_id")
     check(
-        truth.height > 0,
+        true_pairs.height > 0,
         "truth",
         0,
         must="judged or known pairs",
@@ -81,13 +81,13 @@ def _lists(
         error=DataError,
     )
 
-    lists: dict[str, dict[str, int]] = {}
-    pairs = truth.select("query_id", "item_id", "grade")
-    for query_id, item_id, grade in pairs.iter_rows():
-        graded_items = lists.setdefault(query_id, {})
+    graded_lists: dict[str, dict[str, int]] = {}
+    graded_pairs = true_pairs.select("query_id", "item_id", "grade")
+    for query_id, item_id, grade in graded_pairs.iter_rows():
+        graded_items = graded_lists.setdefault(query_id, {})
         if len(graded_items) < config.list_size:
             graded_items[item_id] = grade
-    return dict(queries.select("query_id", "query").iter_rows()), lists
+    return dict(queries.select("query_id", "query").iter_rows()), graded_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +102,19 @@ class _Visit:
 
 def _visits(config: Config, query_ids: list[str]) -> Iterator[_Visit]:
     """Visits in the order in which they come, each with a query drawn at random."""
-    random = np.random.default_rng(config.seed)
+    generator = np.random.default_rng(config.seed)
     for user in range(config.users):
-        for number in range(config.visits):
-            position = int(random.integers(len(query_ids)))
-            yield _Visit(user, number, query_ids[position])
+        for visit_number in range(config.visits):
+            query_position = int(generator.integers(len(query_ids)))
+            yield _Visit(user, visit_number, query_ids[query_position])
 
 
 def _request_item(row: Row) -> Row:
     """An item as the router takes it."""
-    keys = ("item_id", "title", "brand", "category", "bullet_points")
-    item = {key: row[key] for key in keys}
-    item["attributes"] = json.loads(row["attributes"])
-    return item
+    copied_fields = ("item_id", "title", "brand", "category", "bullet_points")
+    request_item = {field_name: row[field_name] for field_name in copied_fields}
+    request_item["attributes"] = json.loads(row["attributes"])
+    return request_item
 
 
 class _Shop:
@@ -123,10 +123,10 @@ class _Shop:
     def __init__(self, target: LocalTarget, prepared: Path, config: Config) -> None:
         self.texts, self.lists = _lists(prepared, config)
         self.items = {}
-        items = read_table(prepared, "items")
-        for row in items.iter_rows(named=True):
-            item_id = row["item_id"]
-            self.items[item_id] = _request_item(row)
+        item_table = read_table(prepared, "items")
+        for item_row in item_table.iter_rows(named=True):
+            item_id = item_row["item_id"]
+            self.items[item_id] = _request_item(item_row)
         self.shoppers = Shoppers(seed=config.seed, users=config.users, bots=0.0)
         self.client = httpx.Client(base_url=target.url, timeout=30.0, trust_env=False)
 
@@ -138,46 +138,50 @@ class _Shop:
         )
 
         # Simulated shoppers have a clock of their own: what they do happens now.
-        first_timestamp = min((event["timestamp"] for event in events), default=0)
+        first_timestamp = min(
+            (simulated_event["timestamp"] for simulated_event in events), default=0
+        )
         delay = int(time.time() * 1000) - first_timestamp
-        rows = []
-        for event in events:
-            rows.append({**event, "timestamp": event["timestamp"] + delay})
-        self.client.post("/events", json=rows).raise_for_status()
+        shifted_events = []
+        for simulated_event in events:
+            shifted_events.append(
+                {**simulated_event, "timestamp": simulated_event["timestamp"] + delay}
+            )
+        self.client.post("/events", json=shifted_events).raise_for_status()
 
     def _rank(self, visit: _Visit, item_ids: list[str]) -> list[str]:
         """Ask the router for the list of a visit; ids of items, the best first."""
-        user_id = self.shoppers.client(visit.user)
-        body = {
-            "user_id": user_id,
-            "session_id": f"{user_id}-{visit.number}",
+        client_id = self.shoppers.client(visit.user)
+        request_body = {
+            "user_id": client_id,
+            "session_id": f"{client_id}-{visit.number}",
             "query_id": visit.query_id,
             "query": self.texts[visit.query_id],
             "items": [self.items[item_id] for item_id in item_ids],
         }
-        response = self.client.post("/rank", json=body)
+        response = self.client.post("/rank", json=request_body)
         if response.status_code != 200:
             raise UnavailableError(
                 f"router answered {response.status_code}, must be 200; {response.text[:300]}"
             )
-        return [item["item_id"] for item in response.json()["items"]]
+        return [ranked_item["item_id"] for ranked_item in response.json()["items"]]
 
 
 def _traffic(config: Config, prepared: Path, release: Path, work: Path) -> None:
     with exit_on_sigterm(), LocalTarget(release, work) as target:
-        shop = _Shop(target, prepared, config)
-        visits = list(_visits(config, sorted(shop.lists)))
-        with ThreadPoolExecutor(config.concurrency) as pool:
-            results = pool.map(shop.visit, visits)
+        simulated_shop = _Shop(target, prepared, config)
+        visits = list(_visits(config, sorted(simulated_shop.lists)))
+        with ThreadPoolExecutor(config.concurrency) as executor:
+            results = executor.map(simulated_shop.visit, visits)
             for _ in progress(results, "simulated visits", len(visits)):
                 pass  # the error of a visit is raised here
-        shop.client.close()
+        simulated_shop.client.close()
 
 
 def run(
     config: Config, prepared: Path, release: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``exposures``, ``events``, ``result.json`` and ``decision.json``.
+    """Write ``logged_exposures``, ``logged_events``, ``result.json`` and ``decision.json``.
 
     All that was started is stopped.
 
@@ -191,73 +195,79 @@ def run(
         The stage's figures: requests, how many of them were degraded, the effect on
         purchases (0 where it was not measured), and 1 where the challenger is promoted.
     """
-    plan = json.loads((release / "experiment.json").read_text("utf-8"))
-    with tempfile.TemporaryDirectory(prefix="adore-experiment-") as home:
-        _traffic(config, prepared, release, Path(home))
-        exposures, torn = read_log(Path(home) / "logs" / "exposures.jsonl")
-        events, torn_events = read_log(Path(home) / "logs" / "events.jsonl")
+    release_plan = json.loads((release / "experiment.json").read_text("utf-8"))
+    with tempfile.TemporaryDirectory(prefix="adore-experiment-") as work_folder:
+        _traffic(config, prepared, release, Path(work_folder))
+        logged_exposures, torn_exposures = read_log(
+            Path(work_folder) / "logs" / "exposures.jsonl"
+        )
+        logged_events, torn_events = read_log(
+            Path(work_folder) / "logs" / "events.jsonl"
+        )
 
-    exposure_table = write_table(_exposures(exposures), output, "exposures")
+    exposure_table = write_table(_exposures(logged_exposures), output, "exposures")
     event_table = write_table(
-        _events(events, plan.get("actions", {})), output, "events"
+        _events(logged_events, release_plan.get("actions", {})), output, "events"
     )
 
     # one look, when all shoppers are through
-    result = analyse(design_of(plan), exposure_table, event_table, lost=torn)
+    result = analyse(
+        design_of(release_plan), exposure_table, event_table, lost=torn_exposures
+    )
     decision = decide(result)
     degraded = int(exposure_table["degraded"].sum())
-    labels = {"simulated": True, "experiment": plan["name"]}
-    observed = {
+    labels = {"simulated": True, "experiment": release_plan["name"]}
+    observations = {
         "simulated": True,
-        "variants": plan["variants"],
+        "variants": release_plan["variants"],
         "latency_ms": _quantiles(exposure_table["latency_ms"]),
         "degraded": degraded,
-        "torn": torn + torn_events,
+        "torn": torn_exposures + torn_events,
     }
-    write_json({**result.to_json(), **observed}, output / "result.json")
+    write_json({**result.to_json(), **observations}, output / "result.json")
     write_json({**decision.to_json(), **labels}, output / "decision.json")
 
     purchases = result.metrics.get(PRIMARY)
-    effect = 0.0
+    purchase_effect = 0.0
     if purchases is not None:
-        effect = purchases.effect
+        purchase_effect = purchases.effect
     promoted = float(decision.action is Action.PROMOTE)
     return {
         "requests": float(exposure_table.height),
         "degraded": float(degraded),
-        "purchases_effect": effect,
+        "purchases_effect": purchase_effect,
         "promoted": promoted,
     }
 
 
-def _exposures(logged: list[Row]) -> list[Row]:
+def _exposures(logged_exposures: list[Row]) -> list[Row]:
     """Exposures in an order that does not depend on who came first, without the salt."""
 
     def order(exposure: Row) -> tuple[str, str, str]:
         return exposure["client_id"], exposure["session_id"], exposure["query_id"]
 
-    rows = []
-    for exposure in sorted(logged, key=order):
-        row = dict(exposure)
-        row.pop("salt", None)
-        rows.append(row)
-    return rows
+    ordered_rows = []
+    for exposure in sorted(logged_exposures, key=order):
+        without_salt = dict(exposure)
+        without_salt.pop("salt", None)
+        ordered_rows.append(without_salt)
+    return ordered_rows
 
 
-def _events(logged: list[Row], shop_actions: dict[str, str]) -> list[Row]:
+def _events(logged_events: list[Row], shop_actions: dict[str, str]) -> list[Row]:
     """Events by their ids, with our names of actions; one that has none keeps its own."""
-    rows = []
-    for event in sorted(logged, key=lambda event: str(event["event_id"])):
-        written = event["action_name"]
-        action = canonical_action(written, shop_actions) or written
-        rows.append({**event, "action_name": action})
-    return rows
+    renamed_events = []
+    for event in sorted(logged_events, key=lambda event: str(event["event_id"])):
+        logged_action = event["action_name"]
+        action = canonical_action(logged_action, shop_actions) or logged_action
+        renamed_events.append({**event, "action_name": action})
+    return renamed_events
 
 
 def _quantiles(latency: pl.Series) -> dict[str, float]:
     """``p50, p95, p99``, in ms; 0 where nobody came."""
     quantiles = {}
     for percent in (50, 95, 99):
-        value = latency.quantile(percent / 100) or 0
-        quantiles[f"p{percent}"] = round(float(value), 1)
+        latency_ms = latency.quantile(percent / 100) or 0
+        quantiles[f"p{percent}"] = round(float(latency_ms), 1)
     return quantiles

@@ -20,11 +20,11 @@ from adore.release.kubernetes.objects import (
     Plan,
     inference_services,
     labels,
-    named,
+    name_services,
 )
 from adore.release.kubernetes.preview import preview
+from adore.release.kubernetes.releases import render
 from adore.release.kubernetes.router import router
-from adore.release.kubernetes.target import render
 
 __all__ = ["examine_kserve"]
 
@@ -154,7 +154,7 @@ def _names(config: Config, settings: dict[str, Any]) -> Finding:
     template = settings.get("ingress", {}).get(
         "domainTemplate", "{{ .Name }}-{{ .Namespace }}.{{ .IngressDomain }}"
     )
-    plan = named(_with_exposures(config), SAMPLE)
+    plan = name_services(_with_exposures(config), SAMPLE)
     longest = max((about["service"] for about in plan["variants"].values()), key=len)
     template_values = {
         "Name": f"{longest}-predictor",
@@ -224,7 +224,9 @@ def _takes_s3(container: Object) -> bool:
 
 def _server_pod(config: Config) -> Object:
     """A pod as KServe makes one of a sample variant, before its webhook."""
-    service = inference_services(config, named(_with_exposures(config), SAMPLE))[0]
+    service = inference_services(
+        config, name_services(_with_exposures(config), SAMPLE)
+    )[0]
     predictor = service["spec"]["predictor"]
     keys = (
         "serviceAccountName",

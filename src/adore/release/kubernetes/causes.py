@@ -77,17 +77,17 @@ def pod_causes(cluster: Cluster, label_selector: str) -> list[Cause]:
     for pod in cluster.matching("Pod", label_selector):
         cause = _pod_cause(cluster, pod)
         if cause and cause.text not in causes:
-            text = f"pod {pod['metadata']['name']}: {cause.text}"
-            causes[cause.text] = Cause(text, cause.final)
+            full_text = f"pod {pod['metadata']['name']}: {cause.text}"
+            causes[cause.text] = Cause(full_text, cause.final)
     return list(causes.values())
 
 
 def _pod_cause(cluster: Cluster, pod: Object) -> Cause | None:
     """What keeps one pod from serving: its containers, its place, its probes, warnings."""
-    status = pod.get("status", {})
-    initial = status.get("initContainerStatuses", [])
-    serving = status.get("containerStatuses", [])
-    for container in [*initial, *serving]:
+    pod_status = pod.get("status", {})
+    init_containers = pod_status.get("initContainerStatuses", [])
+    serving_containers = pod_status.get("containerStatuses", [])
+    for container in [*init_containers, *serving_containers]:
         cause = _ended(pod, container) or _waiting(container)
         if cause:
             return cause
@@ -96,7 +96,7 @@ def _pod_cause(cluster: Cluster, pod: Object) -> Cause | None:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return Cause(_condition_text(condition))
 
-    for container in serving:
+    for container in serving_containers:
         if "running" in container["state"] and not container["ready"]:
             return _unready(cluster, pod)
 
@@ -118,45 +118,47 @@ def _ended(pod: Object, container: Object) -> Cause | None:
     if container.get("ready"):
         return None
     last_state = container.get("lastState", {})
-    ended = container["state"].get("terminated") or last_state.get("terminated") or {}
-    exit_status = ended.get("exitCode")
+    termination = (
+        container["state"].get("terminated") or last_state.get("terminated") or {}
+    )
+    exit_status = termination.get("exitCode")
     if not exit_status:
         return None
 
-    name = container["name"]
-    reason = ended.get("reason", "Error")
-    text = f"{name} {reason}, exit status {exit_status}"
+    container_name = container["name"]
+    reason = termination.get("reason", "Error")
+    description = f"{container_name} {reason}, exit status {exit_status}"
     if reason == "OOMKilled":
-        text += f" (memory limit {_memory_limit(pod, name)})"
-    message = ended.get("message", "").strip()
+        description += f" (memory limit {_memory_limit(pod, container_name)})"
+    message = termination.get("message", "").strip()
     if message:
-        text += f": {message[-LENGTH:]}"
-    return Cause(text, final=container.get("restartCount", 0) >= CRASHES)
+        description += f": {message[-LENGTH:]}"
+    return Cause(description, final=container.get("restartCount", 0) >= CRASHES)
 
 
-def _memory_limit(pod: Object, name: str) -> str:
-    spec = pod.get("spec", {})
-    initial = spec.get("initContainers", [])
-    serving = spec.get("containers", [])
-    for container in [*initial, *serving]:
-        if container["name"] == name:
+def _memory_limit(pod: Object, container_name: str) -> str:
+    pod_spec = pod.get("spec", {})
+    init_containers = pod_spec.get("initContainers", [])
+    serving_containers = pod_spec.get("containers", [])
+    for container in [*init_containers, *serving_containers]:
+        if container["name"] == container_name:
             limits = container.get("resources", {}).get("limits", {})
             return str(limits.get("memory", "none"))
     return "unknown"
 
 
 def _waiting(container: Object) -> Cause | None:
-    waiting = container["state"].get("waiting")
-    if not waiting or waiting.get("reason", "") in STARTING:
+    waiting_state = container["state"].get("waiting")
+    if not waiting_state or waiting_state.get("reason", "") in STARTING:
         return None
-    reason = waiting.get("reason", "")
-    message = waiting.get("message", "")
+    reason = waiting_state.get("reason", "")
+    message = waiting_state.get("message", "")
     image = container.get("image", "")
     image_note = f"(image {image})"
     if image in message:
         image_note = ""
-    text = _words(container["name"], reason, message[-LENGTH:], image_note)
-    return Cause(text, final=reason in HOPELESS)
+    description = _words(container["name"], reason, message[-LENGTH:], image_note)
+    return Cause(description, final=reason in HOPELESS)
 
 
 def _unready(cluster: Cluster, pod: Object) -> Cause | None:
@@ -165,46 +167,46 @@ def _unready(cluster: Cluster, pod: Object) -> Cause | None:
     Returns:
         The cause; None while it is only starting.
     """
-    name = pod["metadata"]["name"]
-    unready = []
+    pod_name = pod["metadata"]["name"]
+    unready_names = []
     for container in pod["status"]["containerStatuses"]:
         if not container["ready"] and _runs_for(container) > GRACE:
-            unready.append(container["name"])
-    if not unready:
+            unready_names.append(container["name"])
+    if not unready_names:
         return None
 
-    for container_name in unready:
-        log = cluster.log(name, container_name, LINES)
-        if log:
+    for container_name in unready_names:
+        log_text = cluster.log(pod_name, container_name, LINES)
+        if log_text:
             return Cause(
-                f"{container_name} runs and is not ready; its log ends: {log[-LENGTH:]}"
+                f"{container_name} runs and is not ready; its log ends: {log_text[-LENGTH:]}"
             )
-    warnings = _warnings(cluster, name)
+    warnings = _warnings(cluster, pod_name)
     return Cause(_words("runs and is not ready", *warnings[-1:]))
 
 
 def _runs_for(container: Object) -> float:
     """Seconds."""
-    started = container["state"].get("running", {}).get("startedAt")
-    if not started:
+    started_at = container["state"].get("running", {}).get("startedAt")
+    if not started_at:
         return 0.0
-    elapsed = datetime.now(UTC) - datetime.fromisoformat(started)
+    elapsed = datetime.now(UTC) - datetime.fromisoformat(started_at)
     return elapsed.total_seconds()
 
 
-def _warnings(cluster: Cluster, name: str) -> list[str]:
+def _warnings(cluster: Cluster, object_name: str) -> list[str]:
     """Warnings of the cluster about one object, the newest last."""
     try:
-        events = cluster.warnings(name)
+        events = cluster.warnings(object_name)
     except AdoreError:  # an account that may not read events still learns all else
         return []
-    texts = []
+    warning_texts = []
     for event in events:
         message = event.get("message", "")[-LENGTH:]
-        text = _words(event.get("reason", ""), message)
-        if text:
-            texts.append(text)
-    return texts
+        warning_text = _words(event.get("reason", ""), message)
+        if warning_text:
+            warning_texts.append(warning_text)
+    return warning_texts
 
 
 # ---------------------------------------------------------------- controllers
@@ -221,12 +223,16 @@ def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
         The causes, as far as the cluster knows them.
     """
     labels = deployment["spec"]["selector"]["matchLabels"]
-    label_selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    label_selector = ",".join(
+        f"{label_name}={label_value}" for label_name, label_value in labels.items()
+    )
     causes = pod_causes(cluster, label_selector)
     for condition in conditions(deployment):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            text = _condition_text(condition)
-            causes.append(Cause(text, final="violates PodSecurity" in text))
+            condition_text = _condition_text(condition)
+            causes.append(
+                Cause(condition_text, final="violates PodSecurity" in condition_text)
+            )
     return causes
 
 
@@ -253,21 +259,25 @@ def _kserve_causes(
     cluster: Cluster, service: Object, deployment: Object | None
 ) -> Iterator[Cause]:
     """Its conditions; where they say nothing, the model's failure, else a warning."""
-    texts = set()
+    reported_texts = set()
     for condition in conditions(service):
         reason = condition.get("reason", "")
         is_harmless = condition.get("severity") == "Info" or reason in NO_CAUSE
-        text = _words(reason, condition.get("message", ""))
-        if condition["status"] == "False" and not is_harmless and text not in texts:
-            texts.add(text)
-            yield Cause(text)
+        condition_text = _words(reason, condition.get("message", ""))
+        if (
+            condition["status"] == "False"
+            and not is_harmless
+            and condition_text not in reported_texts
+        ):
+            reported_texts.add(condition_text)
+            yield Cause(condition_text)
 
-    model = service.get("status", {}).get("modelStatus", {})
-    failure = model.get("lastFailureInfo", {}).get("message", "")
-    if failure and not texts:
-        texts.add(failure)
+    model_status = service.get("status", {}).get("modelStatus", {})
+    failure = model_status.get("lastFailureInfo", {}).get("message", "")
+    if failure and not reported_texts:
+        reported_texts.add(failure)
         yield Cause(failure[-LENGTH:])
 
-    if not texts and deployment is None:
+    if not reported_texts and deployment is None:
         for warning in _warnings(cluster, service["metadata"]["name"])[-1:]:
             yield Cause(warning)

@@ -42,18 +42,18 @@ def connect(context: str | None = None) -> Any:
         raise NotInstalledError(
             "module == 'kubernetes', must be installed; pip install kubernetes"
         ) from error
-    settings = client.Configuration()
+    configuration = client.Configuration()
     # of connections; a request that was answered is not sent again
-    settings.retries = 3
-    chosen = {"context": context} if context else {}
+    configuration.retries = 3
+    context_option = {"context": context} if context else {}
     try:
-        config.load_config(client_configuration=settings, **chosen)
+        config.load_config(client_configuration=configuration, **context_option)
     except (config.ConfigException, TypeError) as error:
-        fix = "set KUBECONFIG, or run in a pod with a service account"
+        advice = "set KUBECONFIG, or run in a pod with a service account"
         raise ConfigError(
-            f"cluster == {str(error)!r}, must be reachable; {fix}"
+            f"cluster == {str(error)!r}, must be reachable; {advice}"
         ) from error
-    return client.ApiClient(settings)
+    return client.ApiClient(configuration)
 
 
 def api_root(version: str) -> str:
@@ -66,32 +66,34 @@ def title(thing: Object) -> str:
     return f"{thing['kind']} {thing['metadata']['name']}"
 
 
-def _translate(error: Any, what: str, verb: str) -> AdoreError:
+def _translate(error: Any, subject: str, verb: str) -> AdoreError:
     """An ``ApiException`` as one of our errors."""
     try:
-        text = json.loads(error.body)["message"]
+        message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):
-        text = str(error.body or error.reason).strip()
-    if error.status == 403 and "admission webhook" not in text:
-        fix = "bind the pipeline's Roles of manifests/ to this account"
-        return ConfigError(f"{verb} {what} == refused ({text}), must be allowed; {fix}")
+        message = str(error.body or error.reason).strip()
+    if error.status == 403 and "admission webhook" not in message:
+        advice = "bind the pipeline's Roles of manifests/ to this account"
+        return ConfigError(
+            f"{verb} {subject} == refused ({message}), must be allowed; {advice}"
+        )
     if error.status == 404:
         return MissingError(
-            f"{what} == not found ({text}), must exist; "
+            f"{subject} == not found ({message}), must exist; "
             "install its CRD, or make its namespace"
         )
     if error.status == 409:
-        fix = "end the other manager's claim, or use --force to take the fields over"
+        advice = "end the other manager's claim, or use --force to take the fields over"
         return ConfigError(
-            f"{what} == held by another manager ({text}), must be ours alone; {fix}"
+            f"{subject} == held by another manager ({message}), must be ours alone; {advice}"
         )
     if error.status in (400, 403, 422):
         return ConfigError(
-            f"{what} == refused ({text}), must be valid for this cluster; "
+            f"{subject} == refused ({message}), must be valid for this cluster; "
             "change the profile"
         )
     return UnavailableError(
-        f"cluster == {error.status} on {verb} {what} ({text}), must answer; "
+        f"cluster == {error.status} on {verb} {subject} ({message}), must answer; "
         "see its API server"
     )
 
@@ -119,16 +121,18 @@ class Cluster:
         body: Object | None = None,
         **query: str,
     ) -> Any:
-        version, plural = KINDS[kind]
-        path = f"{api_root(version)}/namespaces/{self.config.namespace}/{plural}"
-        what = kind
+        api_version, plural = KINDS[kind]
+        request_path = (
+            f"{api_root(api_version)}/namespaces/{self.config.namespace}/{plural}"
+        )
+        subject = kind
         if name:
-            path = f"{path}/{name}"
-            what = f"{kind} {name}"
+            request_path = f"{request_path}/{name}"
+            subject = f"{kind} {name}"
         return self.request(
             method,
-            path,
-            what,
+            request_path,
+            subject,
             body=body,
             **query,
         )
@@ -137,7 +141,7 @@ class Cluster:
         self,
         method: str,
         path: str,
-        what: str,
+        subject: str,
         *,
         body: Object | None = None,
         **query: str,
@@ -147,7 +151,7 @@ class Cluster:
         Args:
             method: ``GET``, ``PATCH`` or ``DELETE``.
             path: on the API server, from ``/api`` or ``/apis`` on.
-            what: names its object in errors.
+            subject: names its object in errors.
             body: of a patch; a whole object is applied, a part of one merged.
             **query: parameters of the query.
 
@@ -163,9 +167,9 @@ class Cluster:
 
         headers = {"Accept": "application/json"}
         if method == "PATCH":
-            is_whole = "kind" in (body or {})
-            style = "apply-patch+yaml" if is_whole else "merge-patch+json"
-            headers["Content-Type"] = f"application/{style}"
+            is_complete = "kind" in (body or {})
+            patch_type = "apply-patch+yaml" if is_complete else "merge-patch+json"
+            headers["Content-Type"] = f"application/{patch_type}"
         try:
             response = self.api.call_api(
                 path,
@@ -178,12 +182,12 @@ class Cluster:
                 _request_timeout=30,
             )
         except ApiException as error:
-            refusal: AdoreError = _translate(error, what, method.lower())
+            refusal: AdoreError = _translate(error, subject, method.lower())
             raise refusal from error
         except HTTPError as error:
-            fix = "check the network and the kubeconfig"
+            advice = "check the network and the kubeconfig"
             raise UnavailableError(
-                f"cluster == {str(error)!r}, must answer; {fix}"
+                f"cluster == {str(error)!r}, must answer; {advice}"
             ) from error
         return response[0]
 
@@ -225,20 +229,20 @@ class Cluster:
             Live objects, each with its kind.
         """
         try:
-            answer = self._call("GET", kind, labelSelector=label_selector)
+            response = self._call("GET", kind, labelSelector=label_selector)
         except MissingError:
             return []
-        return [{"kind": kind, **live} for live in answer["items"]]
+        return [{"kind": kind, **live_object} for live_object in response["items"]]
 
     def warnings(self, name: str) -> list[Object]:
         """The namespace's events of type Warning about one object, oldest first."""
         field_selector = f"type=Warning,involvedObject.name={name}"
-        answer = self._call("GET", "Event", fieldSelector=field_selector)
+        response = self._call("GET", "Event", fieldSelector=field_selector)
 
         def time_of(event: Object) -> str:
             return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
-        return sorted(answer["items"], key=time_of)
+        return sorted(response["items"], key=time_of)
 
     def log(self, pod: str, container: str, lines: int) -> str:
         """The last lines of a container's log.
@@ -253,24 +257,31 @@ class Cluster:
         Returns:
             The lines; empty if there are none.
         """
-        path = f"/api/v1/namespaces/{self.config.namespace}/pods/{pod}/log"
+        log_path = f"/api/v1/namespaces/{self.config.namespace}/pods/{pod}/log"
         try:
-            text = self.request(
-                "GET", path, f"log of {pod}", container=container, tailLines=str(lines)
+            log_text = self.request(
+                "GET",
+                log_path,
+                f"log of {pod}",
+                container=container,
+                tailLines=str(lines),
             )
         except AdoreError:
             return ""
-        return str(text).strip()
+        return str(log_text).strip()
 
     def _check_owner(self, thing: Object, live: Object | None) -> None:
         live_labels = (live or thing)["metadata"].get("labels") or {}
         our_labels = thing["metadata"]["labels"]
-        keys = ("app.kubernetes.io/managed-by", "app.kubernetes.io/part-of")
-        if any(live_labels.get(key) != our_labels[key] for key in keys):
-            fix = "rename it, or set kubernetes.app to another prefix"
+        owner_labels = ("app.kubernetes.io/managed-by", "app.kubernetes.io/part-of")
+        if any(
+            live_labels.get(label_name) != our_labels[label_name]
+            for label_name in owner_labels
+        ):
+            advice = "rename it, or set kubernetes.app to another prefix"
             raise ConfigError(
                 f"{title(thing)} == someone else's (labels {live_labels}), "
-                f"must be ours to be changed; {fix}"
+                f"must be ours to be changed; {advice}"
             )
 
     def apply(self, thing: Object, *, dry_run: bool = False) -> Object:
@@ -288,34 +299,39 @@ class Cluster:
                 fields, or it is invalid.
             MissingError: the cluster does not know its kind.
         """
-        kind = thing["kind"]
-        name = thing["metadata"]["name"]
-        self._check_owner(thing, self.get(kind, name))
+        object_kind = thing["kind"]
+        object_name = thing["metadata"]["name"]
+        self._check_owner(thing, self.get(object_kind, object_name))
 
-        query = {"fieldManager": MANAGER, "force": "true" if self.force else "false"}
+        parameters = {
+            "fieldManager": MANAGER,
+            "force": "true" if self.force else "false",
+        }
         if dry_run:
-            query["dryRun"] = "All"
-        return dict(self._call("PATCH", kind, name, body=thing, **query))
+            parameters["dryRun"] = "All"
+        return dict(
+            self._call("PATCH", object_kind, object_name, body=thing, **parameters)
+        )
 
-    def annotate(self, kind: str, name: str, notes: dict[str, str]) -> None:
+    def annotate(self, kind: str, name: str, annotations: dict[str, str]) -> None:
         """Add annotations to one of our objects; nothing else of it changes.
 
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
             name: the object's.
-            notes: annotations by their keys; one that is there is replaced.
+            annotations: annotations by their keys; one that is there is replaced.
 
         Raises:
             MissingError: it is not there.
         """
-        body = {"metadata": {"annotations": notes}}
-        self._call("PATCH", kind, name, body=body, fieldManager=MANAGER)
+        patch = {"metadata": {"annotations": annotations}}
+        self._call("PATCH", kind, name, body=patch, fieldManager=MANAGER)
 
     def delete(self, thing: Object) -> None:
         """Delete one of our objects, in the background; what is gone already is fine."""
-        live = self.get(thing["kind"], thing["metadata"]["name"])
-        if live is not None:
-            self._check_owner(thing, live)
+        live_object = self.get(thing["kind"], thing["metadata"]["name"])
+        if live_object is not None:
+            self._check_owner(thing, live_object)
             self._call(
                 "DELETE",
                 thing["kind"],

@@ -141,10 +141,10 @@ class Config(StageConfig):
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         if self.name_length < LEAST_NAME:
-            allowed = LABEL - BETWEEN - LEAST_NAME
+            longest_namespace = LABEL - BETWEEN - LEAST_NAME
             raise ValueError(
                 f"namespace has {len(self.namespace)} characters, "
-                f"must have at most {allowed}: KServe puts a service's name and its "
+                f"must have at most {longest_namespace}: KServe puts a service's name and its "
                 f"namespace into one DNS label of {LABEL}; use a shorter namespace"
             )
         return self
@@ -162,16 +162,16 @@ class Config(StageConfig):
         Raises:
             ConfigError: the cluster cannot read it.
         """
-        name, _, mount = self.claim.partition(":")
-        if mount and place.startswith(mount.rstrip("/") + "/"):
-            return f"pvc://{name}/{place.removeprefix(mount).lstrip('/')}"
-        fix = "give one, or set kubernetes.claim to NAME:/mount"
+        claim_name, _, mount_path = self.claim.partition(":")
+        if mount_path and place.startswith(mount_path.rstrip("/") + "/"):
+            return f"pvc://{claim_name}/{place.removeprefix(mount_path).lstrip('/')}"
+        advice = "give one, or set kubernetes.claim to NAME:/mount"
         check(
             is_remote(place),
             "release",
             place,
             must="an s3:// place",
-            fix=fix,
+            fix=advice,
             error=ConfigError,
         )
         return place

@@ -28,13 +28,13 @@ __all__ = [
     "labels",
     "make",
     "name_of",
-    "named",
+    "name_services",
     "probe",
     "resources",
     "selector",
     "servers",
     "spread",
-    "tagged",
+    "with_metadata",
 ]
 
 GROUP = "adore.dev"
@@ -49,7 +49,7 @@ Object = dict[str, Any]
 Plan = dict[str, Any]
 """An ``experiment.json``: name, salt, weights, design and variants.
 
-Per variant it has version, kind, ``uri``, ``service`` (see named)."""
+Per variant it has version, kind, ``uri``, ``service`` (see :func:`name_services`)."""
 
 KINDS = {
     "ConfigMap": ("v1", "configmaps"),
@@ -114,11 +114,17 @@ def selector(config: Config, component: str = "") -> str:
     Returns:
         ``key=value,key=value``.
     """
-    text = f"app.kubernetes.io/managed-by=adore,app.kubernetes.io/part-of={config.app}"
-    return f"{text},app.kubernetes.io/name={component}" if component else text
+    label_selector = (
+        f"app.kubernetes.io/managed-by=adore,app.kubernetes.io/part-of={config.app}"
+    )
+    return (
+        f"{label_selector},app.kubernetes.io/name={component}"
+        if component
+        else label_selector
+    )
 
 
-def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
+def name_of(config: Config, variant: str, variant_plan: dict[str, str]) -> str:
     """``app-variant-version-digest``, an InferenceService's name.
 
     It is short enough for the host name that KServe makes of it (see Config). The digest
@@ -128,32 +134,32 @@ def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
     Args:
         config: how the pods are made.
         variant: the variant's name.
-        about: its ``version`` and ``uri``.
+        variant_plan: its ``version`` and ``model_uri``.
 
     Returns:
         The name.
     """
-    version = about["version"]
-    uri = about["uri"]
-    pods = _pod(config, variant, uri, "")
-    fingerprint = json.dumps([variant, version, pods], sort_keys=True)
+    version = variant_plan["version"]
+    model_uri = variant_plan["uri"]
+    pod_fields = _pod(config, variant, model_uri, "")
+    fingerprint = json.dumps([variant, version, pod_fields], sort_keys=True)
     digest = hashlib.sha256(fingerprint.encode()).hexdigest()
     ending = f"-{digest[:6]}"
 
     # The digest is whole: where the name is too long, the readable part is cut.
-    words = f"{config.app}-{variant}-{version}".lower()
-    readable = re.sub(r"[^a-z0-9]+", "-", words)
-    longest = min(52, config.name_length)
-    start = readable[: longest - len(ending)]
-    return start.rstrip("-") + ending
+    full_name = f"{config.app}-{variant}-{version}".lower()
+    readable = re.sub(r"[^a-z0-9]+", "-", full_name)
+    length_limit = min(52, config.name_length)
+    beginning = readable[: length_limit - len(ending)]
+    return beginning.rstrip("-") + ending
 
 
-def named(config: Config, plan: Plan) -> Plan:
-    """The plan with the name of each variant's InferenceService as ``service``.
+def name_services(config: Config, plan: Plan) -> Plan:
+    """The plan with the name of each variant's InferenceService as ``service_name``.
 
     Args:
         config: how the pods are made; a place for exposures is missed in it.
-        plan: from :func:`adore.release.kubernetes.target.read_plan`.
+        plan: from :func:`adore.release.kubernetes.releases.read_plan`.
 
     Returns:
         A new plan.
@@ -164,9 +170,9 @@ def named(config: Config, plan: Plan) -> Plan:
             "and no review can read them"
         )
     variants = {}
-    for variant, about in plan["variants"].items():
-        service = name_of(config, variant, about)
-        variants[variant] = {**about, "service": service}
+    for variant_name, variant_plan in plan["variants"].items():
+        service_name = name_of(config, variant_name, variant_plan)
+        variants[variant_name] = {**variant_plan, "service": service_name}
     return {**plan, "variants": variants}
 
 
@@ -191,7 +197,7 @@ def make(config: Config, kind: str, name: str, component: str, **body: Any) -> O
     return {"apiVersion": KINDS[kind][0], "kind": kind, "metadata": metadata, **body}
 
 
-def tagged(
+def with_metadata(
     thing: Object,
     *,
     labels: dict[str, str] | None = None,
@@ -259,13 +265,15 @@ def environment(config: Config) -> Object:
 
 def spread(match: dict[str, str]) -> list[Object]:
     """Over zones and nodes where that can be done."""
-    keys = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-    one = {
+    topology_keys = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    constraint = {
         "maxSkew": 1,
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": match},
     }
-    return [{**one, "topologyKey": key} for key in keys]
+    return [
+        {**constraint, "topologyKey": topology_key} for topology_key in topology_keys
+    ]
 
 
 def _server(config: Config, variant: str, uri: str, name: str) -> Object:
@@ -279,7 +287,7 @@ def _server(config: Config, variant: str, uri: str, name: str) -> Object:
         The container.
     """
     loads_itself = config.loader == "server" and is_remote(uri)
-    model = uri if loads_itself else "/mnt/models"
+    model_place = uri if loads_itself else "/mnt/models"
     environment_variables = [
         {"name": "OMP_NUM_THREADS", "value": str(config.server_threads)},
         {"name": "HOME", "value": "/tmp"},
@@ -291,7 +299,7 @@ def _server(config: Config, variant: str, uri: str, name: str) -> Object:
         config.image("server"),
         config.server,
         args=[
-            f"--model={model}",
+            f"--model={model_place}",
             f"--variant={variant}",
             f"--name={name}",
             "--port=8080",
@@ -316,7 +324,7 @@ def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
     Returns:
         Fields of the predictor.
     """
-    pod: Object = {
+    pod_fields: Object = {
         "serviceAccountName": f"{config.app}-server",
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
@@ -325,8 +333,8 @@ def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": config.disk}}],
     }
     if config.storage_container:
-        pod["storageContainerName"] = config.storage_container
-    return pod
+        pod_fields["storageContainerName"] = config.storage_container
+    return pod_fields
 
 
 def _scale(pool: Pool) -> Object:
@@ -338,22 +346,25 @@ def _scale(pool: Pool) -> Object:
     Returns:
         Fields of the predictor.
     """
-    scale: Object = {
+    scale_fields: Object = {
         "minReplicas": pool.replicas,
         "maxReplicas": max(pool.replicas, pool.most),
     }
     if pool.most > pool.replicas:
-        scale |= {"scaleMetric": "cpu", "scaleTarget": pool.target}
-    return scale
+        scale_fields |= {"scaleMetric": "cpu", "scaleTarget": pool.target}
+    return scale_fields
 
 
 def _predictor(config: Config, variant: str, uri: str, name: str) -> Object:
-    calm = {"maxUnavailable": 0, "maxSurge": 1}
+    rolling_update = {"maxUnavailable": 0, "maxSurge": 1}
     return {
         **_scale(config.server),
         **_pod(config, variant, uri, name),
         "topologySpreadConstraints": spread({INFERENCE_SERVICE: name}),
-        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": calm},
+        "deploymentStrategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": rolling_update,
+        },
     }
 
 
@@ -364,38 +375,46 @@ def inference_services(config: Config, plan: Plan) -> list[Object]:
 
     Args:
         config: how the pods are made, and how many.
-        plan: from :func:`named`.
+        plan: from :func:`name_services`.
 
     Returns:
         The objects.
     """
     services = []
-    scale = _scale(config.server)
-    for variant, about in plan["variants"].items():
-        predictor = _predictor(config, variant, about["uri"], about["service"])
+    scale_fields = _scale(config.server)
+    for variant_name, variant_plan in plan["variants"].items():
+        predictor = _predictor(
+            config, variant_name, variant_plan["uri"], variant_plan["service"]
+        )
 
         # how many pods there are says nothing of what they are made of
-        pods = {key: value for key, value in predictor.items() if key not in scale}
-        exact = json.dumps(pods, sort_keys=True)
+        pod_fields = {
+            field_name: field_value
+            for field_name, field_value in predictor.items()
+            if field_name not in scale_fields
+        }
+        serialised = json.dumps(pod_fields, sort_keys=True)
         notes = {
             "serving.kserve.io/deploymentMode": "Standard",
-            POD: hashlib.sha256(exact.encode()).hexdigest()[:12],
+            POD: hashlib.sha256(serialised.encode()).hexdigest()[:12],
         }
         if config.server.most <= config.server.replicas:
             notes["serving.kserve.io/autoscalerClass"] = "none"
-        tags = {
-            f"{GROUP}/variant": variant,
-            f"{GROUP}/version": about["version"],
+        variant_labels = {
+            f"{GROUP}/variant": variant_name,
+            f"{GROUP}/version": variant_plan["version"],
             "networking.kserve.io/visibility": "cluster-local",
         }
         service = make(
             config,
             "InferenceService",
-            about["service"],
+            variant_plan["service"],
             "server",
             spec={"predictor": predictor},
         )
-        services.append(tagged(service, labels=tags, annotations=notes))
+        services.append(
+            with_metadata(service, labels=variant_labels, annotations=notes)
+        )
     return services
 
 
@@ -411,8 +430,8 @@ def budget(config: Config, name: str, component: str, match: dict[str, str]) -> 
     Returns:
         The object.
     """
-    spec = {"maxUnavailable": 1, "selector": {"matchLabels": match}}
-    return make(config, "PodDisruptionBudget", name, component, spec=spec)
+    budget_spec = {"maxUnavailable": 1, "selector": {"matchLabels": match}}
+    return make(config, "PodDisruptionBudget", name, component, spec=budget_spec)
 
 
 def servers(config: Config, plan: Plan) -> list[Object]:
@@ -420,7 +439,7 @@ def servers(config: Config, plan: Plan) -> list[Object]:
 
     Args:
         config: how they are served.
-        plan: from :func:`named`.
+        plan: from :func:`name_services`.
 
     Returns:
         The objects, in the order in which they are applied.
@@ -430,6 +449,8 @@ def servers(config: Config, plan: Plan) -> list[Object]:
         return services
     budgets = []
     for service in services:
-        name = service["metadata"]["name"]
-        budgets.append(budget(config, name, "server", {INFERENCE_SERVICE: name}))
+        service_name = service["metadata"]["name"]
+        budgets.append(
+            budget(config, service_name, "server", {INFERENCE_SERVICE: service_name})
+        )
     return [*services, *budgets]

@@ -57,26 +57,26 @@ def preview(cluster: Cluster, things: list[Object]) -> list[Change]:
 
 
 def _change(cluster: Cluster, thing: Object) -> Change:
-    name = title(thing)
+    object_title = title(thing)
     try:
-        live = cluster.get(thing["kind"], thing["metadata"]["name"])
-        after = cluster.apply(thing, dry_run=True)
+        live_object = cluster.get(thing["kind"], thing["metadata"]["name"])
+        applied_object = cluster.apply(thing, dry_run=True)
     except AdoreError as error:
-        return Change(name, "refused", str(error))
-    if live is None:
-        return Change(name, "create")
-    paths = _differences(_declared(live), _declared(after))
-    if not paths:
-        return Change(name, "keep")
-    return Change(name, "change", ", ".join(paths))
+        return Change(object_title, "refused", str(error))
+    if live_object is None:
+        return Change(object_title, "create")
+    changed_paths = _differences(_declared(live_object), _declared(applied_object))
+    if not changed_paths:
+        return Change(object_title, "keep")
+    return Change(object_title, "change", ", ".join(changed_paths))
 
 
 def _declared(thing: Object) -> Object:
     """An object without what the cluster writes of its own."""
     metadata = {}
-    for key, value in thing["metadata"].items():
-        if key not in SERVERS_OWN:
-            metadata[key] = value
+    for field_name, field_value in thing["metadata"].items():
+        if field_name not in SERVERS_OWN:
+            metadata[field_name] = field_value
     declared = {**thing, "metadata": metadata}
     declared.pop("status", None)
     return declared
@@ -86,9 +86,11 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
     """Paths of the values that differ, as ``spec.replicas``."""
     if isinstance(before, dict) and isinstance(after, dict):
         differences = []
-        for key in sorted(before.keys() | after.keys()):
-            inner_path = f"{path}.{key}" if path else key
-            differences += _differences(before.get(key), after.get(key), inner_path)
+        for field_name in sorted(before.keys() | after.keys()):
+            inner_path = f"{path}.{field_name}" if path else field_name
+            differences += _differences(
+                before.get(field_name), after.get(field_name), inner_path
+            )
         return differences
     if before == after:
         return []

@@ -17,14 +17,16 @@ from adore.release.kubernetes.causes import (
 from adore.release.kubernetes.client import Cluster, title
 from adore.release.kubernetes.objects import POD
 
-__all__ = ["faults", "wait"]
+__all__ = ["find_causes", "wait"]
 
 Object = dict[str, Any]
 EVERY = 0.5
 """Seconds between two looks."""
 
 
-def faults(cluster: Cluster, thing: Object, least: int | None = None) -> list[Cause]:
+def find_causes(
+    cluster: Cluster, thing: Object, least: int | None = None
+) -> list[Cause]:
     """Find why the newest state of an InferenceService or a Deployment does not serve.
 
     Args:
@@ -36,16 +38,16 @@ def faults(cluster: Cluster, thing: Object, least: int | None = None) -> list[Ca
     Returns:
         Empty when it serves; else the causes, as far as known.
     """
-    live = cluster.get(thing["kind"], thing["metadata"]["name"])
-    if live is None:
+    live_object = cluster.get(thing["kind"], thing["metadata"]["name"])
+    if live_object is None:
         return [Cause(f"{title(thing)} is not there")]
     if thing["kind"] == "InferenceService":
-        return _service_faults(cluster, live, least)
-    return _deployment_faults(cluster, live)
+        return _service_faults(cluster, live_object, least)
+    return _deployment_faults(cluster, live_object)
 
 
-def _count(deployment: Object, key: str) -> int:
-    return int(deployment.get("status", {}).get(key) or 0)
+def _count(deployment: Object, count_name: str) -> int:
+    return int(deployment.get("status", {}).get(count_name) or 0)
 
 
 def _observed(deployment: Object) -> bool:
@@ -54,16 +56,18 @@ def _observed(deployment: Object) -> bool:
     return _count(deployment, "observedGeneration") >= newest
 
 
-def _is_rolled_out(deployment: Object, pod: str) -> bool:
+def _is_rolled_out(deployment: Object, pod_digest: str) -> bool:
     """Whether it is made from this state of the service, and no pod of an older one is left."""
-    template = deployment["spec"]["template"]["metadata"].get("annotations") or {}
-    if str(template.get(POD)) != pod or not _observed(deployment):
+    annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
+    if str(annotations.get(POD)) != pod_digest or not _observed(deployment):
         return False
-    updated = _count(deployment, "updatedReplicas")
-    return updated == _count(deployment, "replicas")
+    updated_pods = _count(deployment, "updatedReplicas")
+    return updated_pods == _count(deployment, "replicas")
 
 
-def _service_faults(cluster: Cluster, live: Object, least: int | None) -> list[Cause]:
+def _service_faults(
+    cluster: Cluster, service: Object, least: int | None
+) -> list[Cause]:
     """Ask the Deployment that KServe made, not KServe alone.
 
     KServe's ``status.observedGeneration`` is the Deployment's counter, not the service's:
@@ -75,22 +79,24 @@ def _service_faults(cluster: Cluster, live: Object, least: int | None) -> list[C
     Returns:
         The causes; none when it serves.
     """
-    name = live["metadata"]["name"]
-    pod = live["metadata"].get("annotations", {}).get(POD, "")
-    deployment = cluster.get("Deployment", f"{name}-predictor")
-    wanted = live["spec"]["predictor"]["minReplicas"] if least is None else least
+    service_name = service["metadata"]["name"]
+    pod_digest = service["metadata"].get("annotations", {}).get(POD, "")
+    deployment = cluster.get("Deployment", f"{service_name}-predictor")
+    wanted_pods = (
+        service["spec"]["predictor"]["minReplicas"] if least is None else least
+    )
 
     # who asks for fewer pods does not wait for KServe, which counts all of them
-    if deployment and (least is not None or _is_ready(live)):
-        rolled_out = _is_rolled_out(deployment, pod)
-        if rolled_out and _count(deployment, "availableReplicas") >= wanted:
+    if deployment and (least is not None or _is_ready(service)):
+        rolled_out = _is_rolled_out(deployment, pod_digest)
+        if rolled_out and _count(deployment, "availableReplicas") >= wanted_pods:
             return []
 
-    causes = service_causes(cluster, live, deployment)
+    causes = service_causes(cluster, service, deployment)
     if causes:
         return causes
     if deployment:
-        return [Cause(_progress(deployment, wanted))]
+        return [Cause(_progress(deployment, wanted_pods))]
     return [Cause("KServe made no Deployment yet; is it up?")]
 
 
@@ -101,19 +107,21 @@ def _is_ready(service: Object) -> bool:
     return False
 
 
-def _deployment_faults(cluster: Cluster, live: Object) -> list[Cause]:
-    wanted = live["spec"].get("replicas", 1)
-    keys = ("updatedReplicas", "replicas", "availableReplicas")
-    counts = [_count(live, key) for key in keys]
-    if _observed(live) and counts == [wanted] * 3:
+def _deployment_faults(cluster: Cluster, deployment: Object) -> list[Cause]:
+    wanted_pods = deployment["spec"].get("replicas", 1)
+    count_names = ("updatedReplicas", "replicas", "availableReplicas")
+    counts = [_count(deployment, count_name) for count_name in count_names]
+    if _observed(deployment) and counts == [wanted_pods] * 3:
         return []
-    return deployment_causes(cluster, live) or [Cause(_progress(live, wanted))]
+    return deployment_causes(cluster, deployment) or [
+        Cause(_progress(deployment, wanted_pods))
+    ]
 
 
-def _progress(deployment: Object, wanted: int) -> str:
-    updated = _count(deployment, "updatedReplicas")
-    available = _count(deployment, "availableReplicas")
-    return f"{updated} of {wanted} pods are new, {available} available"
+def _progress(deployment: Object, wanted_pods: int) -> str:
+    updated_pods = _count(deployment, "updatedReplicas")
+    available_pods = _count(deployment, "availableReplicas")
+    return f"{updated_pods} of {wanted_pods} pods are new, {available_pods} available"
 
 
 @dataclass(slots=True)
@@ -129,12 +137,12 @@ class _Unready:
 def _unready(cluster: Cluster, things: list[Object], least: int | None) -> _Unready:
     unready = _Unready()
     for thing in things:
-        name = title(thing)
-        causes = faults(cluster, thing, least)
+        object_title = title(thing)
+        causes = find_causes(cluster, thing, least)
         if causes:
             reasons = " / ".join(cause.text for cause in causes)
-            unready.names.append(name)
-            unready.texts.append(f"{name}: {reasons}")
+            unready.names.append(object_title)
+            unready.texts.append(f"{object_title}: {reasons}")
         for cause in causes:
             unready.is_final = unready.is_final or cause.final
     return unready
@@ -156,19 +164,21 @@ def wait(cluster: Cluster, things: list[Object], *, least: int | None = None) ->
     """
     patience = cluster.config.patience
     deadline = time.monotonic() + patience
-    logged = set[str]()
+    logged_texts = set[str]()
     while True:
         unready = _unready(cluster, things, least)
         if not unready.names:
             return
-        text = "; ".join(unready.texts)
+        description = "; ".join(unready.texts)
         if unready.is_final or time.monotonic() > deadline:
-            names = ", ".join(unready.names)
-            must = f"must be ready in {patience:g} s"
+            unready_names = ", ".join(unready.names)
+            requirement = f"must be ready in {patience:g} s"
             if unready.is_final:
-                must = "must be ready, and waiting does not help"
-            raise UnavailableError(f"{names} == not ready, {must}; {text}")
-        if text not in logged:
-            logged.add(text)
-            log_line(f"    {text}")
+                requirement = "must be ready, and waiting does not help"
+            raise UnavailableError(
+                f"{unready_names} == not ready, {requirement}; {description}"
+            )
+        if description not in logged_texts:
+            logged_texts.add(description)
+            log_line(f"    {description}")
         time.sleep(EVERY)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from adore.errors import check
 from adore.release.kubernetes.config import Config
-from adore.release.kubernetes.objects import GROUP, Plan, make, tagged
+from adore.release.kubernetes.objects import GROUP, Object, Plan, make, with_metadata
 
-__all__ = ["promoted", "record", "record_name", "router_config"]
+__all__ = ["RELEASE_LABEL", "promote_variant", "record", "record_name", "router_config"]
 
-Object = dict[str, Any]
+RELEASE_LABEL = f"{GROUP}/release"
+"""Label of a record and annotation of the router: the number of the release."""
 
 
 def router_config(config: Config, plan: Plan, number: int) -> Object:
@@ -21,23 +21,23 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
 
     Args:
         config: namespace, port and deadline.
-        plan: from :func:`named`.
+        plan: from :func:`name_services`.
         number: the release's.
 
     Returns:
         What the router reads when it starts.
     """
     variants = {}
-    for variant, about in plan["variants"].items():
-        name = about["service"]
-        address = f"http://{name}-predictor.{config.namespace}.svc"
+    for variant_name, variant_plan in plan["variants"].items():
+        service_name = variant_plan["service"]
+        address = f"http://{service_name}-predictor.{config.namespace}.svc"
         if config.port != 80:
             address = f"{address}:{config.port}"
-        urls = {
-            "url": f"{address}/v1/models/{name}:predict",
-            "ready": f"{address}/v2/models/{name}/ready",
+        addresses = {
+            "url": f"{address}/v1/models/{service_name}:predict",
+            "ready": f"{address}/v2/models/{service_name}/ready",
         }
-        variants[variant] = {**about, **urls}
+        variants[variant_name] = {**variant_plan, **addresses}
     return {
         "name": plan["name"],
         "salt": plan["salt"],
@@ -48,7 +48,7 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
     }
 
 
-def promoted(plan: Plan, variant: str) -> Plan:
+def promote_variant(plan: Plan, variant: str) -> Plan:
     """The plan in which one variant's model is the control and serves everybody.
 
     Args:
@@ -98,13 +98,13 @@ def record(config: Config, plan: Plan, number: int) -> Object:
 
     Args:
         config: how the release is served.
-        plan: from :func:`named`.
+        plan: from :func:`name_services`.
         number: the release's.
 
     Returns:
         The object.
     """
-    data = {
+    documents = {
         "experiment.json": json.dumps(router_config(config, plan, number), indent=1),
         "plan.json": json.dumps(plan),
         "config.json": config.model_dump_json(),
@@ -115,6 +115,6 @@ def record(config: Config, plan: Plan, number: int) -> Object:
         record_name(config, number),
         "experiment",
         immutable=True,
-        data=data,
+        data=documents,
     )
-    return tagged(config_map, labels={f"{GROUP}/release": str(number)})
+    return with_metadata(config_map, labels={RELEASE_LABEL: str(number)})

@@ -8,7 +8,6 @@ from __future__ import annotations
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import (
     GRACE,
-    GROUP,
     POD_SECURITY,
     Object,
     budget,
@@ -18,9 +17,9 @@ from adore.release.kubernetes.objects import (
     make,
     probe,
     spread,
-    tagged,
+    with_metadata,
 )
-from adore.release.kubernetes.records import record_name
+from adore.release.kubernetes.records import RELEASE_LABEL, record_name
 
 __all__ = ["router"]
 
@@ -39,8 +38,8 @@ def router(config: Config, number: int) -> list[Object]:
     if config.router.most > config.router.replicas:
         objects.append(_autoscaler(config))
     if config.budget:
-        match = labels(config, "router")
-        objects.append(budget(config, f"{config.app}-router", "router", match))
+        pod_labels = labels(config, "router")
+        objects.append(budget(config, f"{config.app}-router", "router", pod_labels))
     if config.route == "gateway":
         objects.append(_http_route(config))
     elif config.route == "ingress":
@@ -53,19 +52,19 @@ def _of(config: Config, kind: str, spec: Object) -> Object:
 
 
 def _router_container(config: Config) -> Object:
-    args = [
+    arguments = [
         "--config=/etc/adore/experiment.json",
         "--logs=/var/adore",
         "--host=0.0.0.0",
         "--port=8080",
     ]
     if config.exposures:
-        args.append(f"--ship={config.exposures}")
+        arguments.append(f"--ship={config.exposures}")
     return container(
         "router",
         config.image("router"),
         config.router,
-        args=args,
+        args=arguments,
         env=[{"name": "HOME", "value": "/tmp"}],
         ports=[{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
         # a new pod must reach a variant; one that runs stays in, to answer unranked rather
@@ -83,59 +82,69 @@ def _router_container(config: Config) -> Object:
 
 
 def _deployment(config: Config, number: int) -> Object:
-    match = labels(config, "router")
+    pod_labels = labels(config, "router")
     volumes = [
         {"name": "config", "configMap": {"name": record_name(config, number)}},
         {"name": "logs", "emptyDir": {"sizeLimit": "4Gi"}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
     ]
-    pod = {
+    pod_spec = {
         "serviceAccountName": f"{config.app}-router",
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": GRACE,
-        "topologySpreadConstraints": spread(match),
+        "topologySpreadConstraints": spread(pod_labels),
         "containers": [_router_container(config)],
         "volumes": volumes,
     }
-    release = {f"{GROUP}/release": str(number)}
-    spec: Object = {
-        "selector": {"matchLabels": match},
+    release_note = {RELEASE_LABEL: str(number)}
+    deployment_spec: Object = {
+        "selector": {"matchLabels": pod_labels},
         "minReadySeconds": 2,
         "strategy": {
             "type": "RollingUpdate",
             "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%"},
         },
         "template": {
-            "metadata": {"labels": match, "annotations": release},
-            "spec": pod,
+            "metadata": {"labels": pod_labels, "annotations": release_note},
+            "spec": pod_spec,
         },
     }
     if config.router.most <= config.router.replicas:
-        spec["replicas"] = config.router.replicas  # else the autoscaler's own field
-    return tagged(_of(config, "Deployment", spec), annotations=release)
+        deployment_spec["replicas"] = (
+            config.router.replicas
+        )  # else the autoscaler's own field
+    return with_metadata(
+        _of(config, "Deployment", deployment_spec), annotations=release_note
+    )
 
 
 def _service(config: Config) -> Object:
     ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
-    spec = {"selector": labels(config, "router"), "ports": ports, "type": "ClusterIP"}
-    return _of(config, "Service", spec)
+    service_spec = {
+        "selector": labels(config, "router"),
+        "ports": ports,
+        "type": "ClusterIP",
+    }
+    return _of(config, "Service", service_spec)
 
 
 def _autoscaler(config: Config) -> Object:
-    pool = config.router
-    use = {"type": "Utilization", "averageUtilization": pool.target}
-    spec = {
+    router_pool = config.router
+    target_usage = {"type": "Utilization", "averageUtilization": router_pool.target}
+    autoscaler_spec = {
         "scaleTargetRef": {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "name": f"{config.app}-router",
         },
-        "minReplicas": pool.replicas,
-        "maxReplicas": pool.most,
-        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": use}}],
+        "minReplicas": router_pool.replicas,
+        "maxReplicas": router_pool.most,
+        "metrics": [
+            {"type": "Resource", "resource": {"name": "cpu", "target": target_usage}}
+        ],
     }
-    return _of(config, "HorizontalPodAutoscaler", spec)
+    return _of(config, "HorizontalPodAutoscaler", autoscaler_spec)
 
 
 PATHS = ("/rank", "/events")
@@ -143,33 +152,39 @@ PATHS = ("/rank", "/events")
 
 
 def _http_route(config: Config) -> Object:
-    space, _, name = config.gateway.rpartition("/")
-    parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}
-    if space:
-        parent["namespace"] = space
-    rule = {
+    gateway_namespace, _, gateway_name = config.gateway.rpartition("/")
+    gateway_reference = {
+        "group": "gateway.networking.k8s.io",
+        "kind": "Gateway",
+        "name": gateway_name,
+    }
+    if gateway_namespace:
+        gateway_reference["namespace"] = gateway_namespace
+    route_rule = {
         "matches": [{"path": {"type": "Exact", "value": path}} for path in PATHS],
         "backendRefs": [
             {"kind": "Service", "name": f"{config.app}-router", "port": 80}
         ],
     }
-    spec: Object = {
-        "parentRefs": [parent],
-        "rules": [rule],
+    route_spec: Object = {
+        "parentRefs": [gateway_reference],
+        "rules": [route_rule],
     }
     if config.host:
-        spec["hostnames"] = [config.host]
-    return _of(config, "HTTPRoute", spec)
+        route_spec["hostnames"] = [config.host]
+    return _of(config, "HTTPRoute", route_spec)
 
 
 def _ingress(config: Config) -> Object:
     backend = {"service": {"name": f"{config.app}-router", "port": {"name": "http"}}}
-    paths = [{"path": path, "pathType": "Exact", "backend": backend} for path in PATHS]
-    rule: Object = {"http": {"paths": paths}}
+    rule_paths = [
+        {"path": path, "pathType": "Exact", "backend": backend} for path in PATHS
+    ]
+    ingress_rule: Object = {"http": {"paths": rule_paths}}
     if config.host:
-        rule["host"] = config.host
-    spec = {
+        ingress_rule["host"] = config.host
+    ingress_spec = {
         "ingressClassName": config.gateway,
-        "rules": [rule],
+        "rules": [ingress_rule],
     }
-    return _of(config, "Ingress", spec)
+    return _of(config, "Ingress", ingress_spec)

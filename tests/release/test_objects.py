@@ -251,7 +251,7 @@ def test_the_server_loads_its_model_or_kserve_does() -> None:
         list(initializer_faults(own, None)) == []
         and len(list(initializer_faults(other, None))) == 2
     )
-    with pytest.raises(ValidationError, match="storage_container is of loader kserve"):
+    with pytest.raises(ValidationError, match="storage_container needs loader kserve"):
         Config(storage_container="ours")
 
 

@@ -1,4 +1,4 @@
-"""The local target: two KServe servers and the router as processes on loopback."""
+"""The local target: model servers and the router as processes on loopback."""
 
 from __future__ import annotations
 
@@ -20,24 +20,30 @@ from adore.storage import write_json
 __all__ = ["LocalTarget", "free_port"]
 
 PATIENT = 10.0
-"""Seconds that a variant has for an answer here.
+"""Seconds that a variant has for a response here.
 
-It shares its cores with all else that a laptop does.
+It is longer than on a cluster, because a laptop's cores are shared with other programs.
 """
 
 
 def free_port(port: int = 0) -> int:
-    """A port that was free a moment ago: any one, or the given one.
+    """Find a free port on loopback.
+
+    Another process may take it before it is used.
+
+    Args:
+        port: the port to test; 0: any free one.
 
     Returns:
         The port.
 
     Raises:
         ConfigError: no port has this number.
-        UnavailableError: the given one is taken.
+        UnavailableError: the port is in use.
     """
     check(0 <= port < 2**16, "port", port, must="0 to 65535", fix="choose another")
     with socket.socket() as listener:
+        # Connections of a server that just stopped do not make its port busy.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
@@ -49,17 +55,17 @@ def free_port(port: int = 0) -> int:
 
 
 class LocalTarget:
-    """Starts everything of a release folder; use as a context manager, which also stops it.
+    """Context manager that starts the servers and the router of a release, and stops them.
 
     Args:
         release: output of the release stage.
         work: folder for logs and the router's config.
-        port: the router's; 0: any free one.
+        port: the router's port; 0: any free one.
         patience: seconds that each process has to become ready.
 
     Raises:
-        UnavailableError: a process dies or is not ready in time; its last log lines are
-            in the text.
+        UnavailableError: a process ends or is not ready in time; the text has its last
+            log lines.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class LocalTarget:
         try:
             self._start()
         except BaseException:
+            # Python calls no __exit__ where __enter__ raises, Ctrl-C included.
             self.stop()
             raise
         return self
@@ -123,7 +130,7 @@ class LocalTarget:
             )
         write_json(router_config, self.work / "router.json")
 
-        # all of them load at the same time
+        # Models load at the same time, so the wait comes after the last start.
         for variant_name, variant in router_config["variants"].items():
             self._wait(variant_name, variant["ready"])
 
@@ -140,6 +147,7 @@ class LocalTarget:
         self._wait("router", f"{self.url}/healthz")
 
     def _launch(self, name: str, module: list[str]) -> None:
+        # One thread per process: otherwise the servers compete for the same cores.
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
@@ -157,6 +165,7 @@ class LocalTarget:
     def _wait(self, name: str, url: str) -> None:
         deadline = time.monotonic() + self.patience
         while time.monotonic() < deadline:
+            # A process that has ended never becomes ready: its log says why.
             if self.processes[name].poll() is not None:
                 break
             with contextlib.suppress(httpx.HTTPError):
@@ -172,7 +181,8 @@ class LocalTarget:
         )
 
     def stop(self) -> None:
-        """End every process that this target started, by its id."""
+        """Stop every process that this target started; kill those that do not end."""
+        # The router stops first: without its servers it would answer unranked.
         for process in reversed(self.processes.values()):
             if process.poll() is None:
                 process.terminate()

@@ -1,7 +1,4 @@
-"""Stage ``release``: a student that passed its gate, and the champion.
-
-They are the two variants of an experiment.
-"""
+"""Stage ``release``: an experiment of the champion against a student that passed its gate."""
 
 from __future__ import annotations
 
@@ -25,20 +22,20 @@ __all__ = ["Config", "run", "shop_actions"]
 
 
 class Config(StageConfig):
-    """The split, the champion in production, and what is decided before the experiment."""
+    """Traffic split, champion, and the design of the experiment."""
 
     share: float = Field(0.5, gt=0, lt=1)
-    """Share of users that get the challenger."""
+    """Share of shoppers that get the challenger."""
     champion: str = ""
-    """Place of the ranker in production; empty: the best baseline, which the gate names."""
+    """Place of the ranker in production; empty: the best baseline according to the gate."""
     alpha: float = Field(0.05, gt=0, lt=1)
-    """How often an experiment without effect may be decided wrongly."""
+    """Probability of a wrong decision if there is no effect (type I error)."""
     min_users: int = Field(100, ge=2)
-    """Least users per variant."""
+    """Minimum number of users per variant."""
     window_hours: float = Field(24.0, gt=0)
-    """How long after a user's first exposure what happens counts.
+    """Hours after a user's first exposure in which events count.
 
-    It is asked where the experiment is looked at again and again."""
+    It applies to a live experiment, which is analysed repeatedly."""
 
 
 def _control(
@@ -73,13 +70,13 @@ def _variant(folder: Path) -> dict[str, Any]:
 
 
 def shop_actions(prepared: Path) -> dict[str, str]:
-    """The shop's own names of actions, which its events will have online, too.
+    """Read the shop's names of actions, which its live events use as well.
 
     Args:
         prepared: output of ``prepare``.
 
     Returns:
-        Our action by the shop's name; none where it uses ours.
+        Canonical action by the shop's name; empty where the shop uses canonical names.
     """
     dataset_path = prepared / "dataset.json"
     if not dataset_path.is_file():
@@ -93,18 +90,18 @@ def run(
 ) -> dict[str, float]:
     """Write the two variants, their catalogue and the plan of the experiment.
 
-    They are ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and
+    The files are ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and
     ``experiment.json``.
 
     Args:
-        config: the split, the champion, and the experiment's design.
+        config: traffic split, champion, and the experiment's design.
         prepared: output of ``prepare``: items, language and columns.
         student: output of the student's training; it becomes the challenger.
-        gate: output of the gate: whether the student passed, and the best baseline.
+        gate: output of the gate, with its verdict and the best baseline.
         output: the stage's folder.
 
     Returns:
-        The share of users that get the challenger, and the number of variants.
+        The share of shoppers that get the challenger, and the number of variants.
 
     Raises:
         ConfigError: the gate did not pass.
@@ -124,6 +121,7 @@ def run(
     challenger = output / "variants" / "challenger"
     control.mkdir(parents=True)
     _control(config, prepared, student, str(verdict["champion"]), control)
+    # The manifest describes the training stage's folder, not this copy.
     shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
     shutil.copyfile(prepared / "items.parquet", output / "catalogue.parquet")
 
@@ -132,6 +130,7 @@ def run(
         for variant_folder in (control, challenger)
     }
     version = variants["challenger"]["version"]
+    # The salt has the version: a new student gets a new assignment of shoppers.
     experiment = {
         "name": f"{variants['control']['kind']}-vs-{version}",
         "salt": f"adore|{config.seed}|{version}",

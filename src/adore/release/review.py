@@ -1,4 +1,4 @@
-"""Reviews the live experiment: reads what the routers shipped, decides and, if asked, acts."""
+"""Reviews the live experiment: analyses its logs, decides and, on request, acts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LiveAnalysis:
-    """What the live experiment shows so far, and what is to be done."""
+    """Result of the live experiment so far, and the decision."""
 
     result: ExperimentResult
     decision: Decision
@@ -33,8 +33,8 @@ class LiveAnalysis:
         """Return the result's fields, and the decision.
 
         Returns:
-            A JSON object; ``left_out`` has the number of rows of each log that do not count,
-            ``left_out_reasons`` why.
+            A JSON object; ``left_out`` has the number of ignored rows by log,
+            ``left_out_reasons`` by log and reason.
         """
         reasons = self.result.left_out
         total_counts = {
@@ -51,11 +51,11 @@ class LiveAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One look at the live experiment."""
+    """One analysis of the live experiment, and the action that followed."""
 
     decision: Decision
     live: int
-    """Number of the release that serves after the review; 0: none does."""
+    """Number of the release that serves after the review; 0: none."""
     analysis: LiveAnalysis | None = None
     """None where no experiment is live."""
     acted: str = ""
@@ -71,12 +71,12 @@ class Review:
 
 
 def analyse_live(live: Release, *, now: float | None = None) -> LiveAnalysis:
-    """Analyse the live experiment, as good at this look as at every other.
+    """Analyse the live experiment; repeated analyses keep the error rate (sequential test).
 
     Args:
         live: a release of two variants; its plan holds the design, its config the place
             of exposures and events.
-        now: seconds since the epoch; None: the clock's.
+        now: current time in seconds since the epoch; None: from the clock.
 
     Returns:
         The result, and the decision that follows from it.
@@ -105,6 +105,7 @@ def analyse_live(live: Release, *, now: float | None = None) -> LiveAnalysis:
             database, design, until=until_millis, lost=lost_exposures
         )
 
+    # The analysis sees readable events only; the loader counted the others.
     reasons = dict(result.left_out)
     reasons["events"] = {**unread_rows["events"], **reasons["events"]}
     result = replace(result, left_out=reasons)
@@ -117,15 +118,15 @@ def _hold(reason: str) -> Decision:
 
 
 def review(target: KubernetesTarget, *, act: bool) -> Review:
-    """Analyse the live experiment and, if asked, act on it once.
+    """Analyse the live experiment and, on request, act on it once.
 
     Args:
-        target: whose live release is analysed.
-        act: promote or roll back as decided, but not if somebody acted on it before.
+        target: the cluster whose live release is analysed.
+        act: promote or roll back as decided, unless somebody has acted on it before.
 
     Returns:
-        The decision, and what serves after it. Where no experiment is live, the decision is to
-        hold.
+        The decision, and the release that serves then. Without a live experiment the
+        decision is to hold.
     """
     live_release = next(
         (release for release in target.releases() if release.live), None
@@ -133,13 +134,13 @@ def review(target: KubernetesTarget, *, act: bool) -> Review:
     if live_release is None:
         return Review(_hold("no release is live"), live=0)
     if CHALLENGER not in live_release.plan["variants"]:
-        reason = f"release {live_release.number} is no experiment: one variant serves everybody"
+        reason = f"release {live_release.number} is no experiment: it has one variant"
         return Review(_hold(reason), live=live_release.number)
 
     analysis = analyse_live(live_release)
     action = analysis.decision.action
     live_number = live_release.number
-    # An experiment that somebody acted on is left to them.
+    # Whoever promoted or rolled back knows more than the numbers: do not undo it.
     if act and action is not Action.HOLD and not live_release.acted:
         winning_variant = "control"
         if action is Action.PROMOTE:

@@ -1,4 +1,4 @@
-"""``adore serve``: keep a release up for a person to try."""
+"""``adore serve``: serve a release on this machine, to try it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["serve"]
 
 
 def serve(release: Path, *, port: int = 8080) -> None:
-    """Serve until Ctrl-C or SIGTERM; then everything that was started is stopped.
+    """Serve a release until Ctrl-C or SIGTERM; then stop all its processes.
 
     Args:
         release: output of the release stage.
-        port: the router's, where the page is; 0: any free one.
+        port: port of the router and its page; 0: any free one.
 
     Raises:
-        MissingError: the folder is no release (its gate may have stopped it).
-        UnavailableError: a process died.
+        MissingError: the folder is no release; the student may have failed its gate.
+        UnavailableError: a process ended.
     """
     is_release = (release / "experiment.json").is_file()
     check(
@@ -47,6 +47,7 @@ def serve(release: Path, *, port: int = 8080) -> None:
                     time.sleep(0.5)
             except KeyboardInterrupt:
                 return
+            # A variant that is down would be hidden by the router's fallback: stop instead.
             ended_processes = []
             for process_name, process in target.processes.items():
                 if process.poll() is not None:

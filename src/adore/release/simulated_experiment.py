@@ -1,6 +1,6 @@
-"""Stage ``experiment``: real servers, a real router, simulated shoppers over HTTP.
+"""Stage ``experiment``: simulated shoppers use real servers and a real router over HTTP.
 
-What comes of it is analysed and decided.
+The stage analyses the logs and decides.
 """
 
 from __future__ import annotations
@@ -36,31 +36,31 @@ from adore.storage import write_json
 __all__ = ["Config", "run"]
 
 Row = dict[str, Any]
-"""Value by column, of an item, an exposure or an event."""
+"""Value by column of an item, an exposure or an event."""
 
 
 class Config(StageConfig):
-    """How many simulated shoppers come.
+    """Number and behaviour of the simulated shoppers.
 
-    What is decided before they come stands in the release's plan.
+    The design of the experiment is in the release's plan.
     """
 
     users: int = 400
     """Simulated shoppers."""
     visits: int = 2
-    """Visits of each shopper."""
+    """Visits per shopper."""
     concurrency: int = 2
-    """Shoppers at a time."""
+    """Visits at the same time."""
     list_size: int = 40
-    """Longest candidate list of a request."""
+    """Maximum number of candidates of a request."""
 
 
 def _lists(
     prepared: Path, config: Config
 ) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
-    """Query texts and true grades of the candidate lists that shoppers search.
+    """Read the queries that shoppers search, and the true grades of their candidates.
 
-    They are the lists of test queries, of all where there are none.
+    These are the test queries, or all queries where no split has test queries.
 
     Returns:
         Query text by query id; grade by item id, by query id.
@@ -69,6 +69,7 @@ def _lists(
     splits = queries.select("query_id", "split")
     true_pairs = read_table(prepared, "truth").join(splits, on="query_id")
     test_pairs = true_pairs.filter(pl.col("split") == "test")
+    # The student has seen the other queries: they would flatter it.
     if test_pairs.height:
         true_pairs = test_pairs
     true_pairs = true_pairs.sort("query_id", "item_id")
@@ -96,12 +97,12 @@ class _Visit:
 
     user: int
     number: int
-    """Which of the user's visits it is, from 0."""
+    """Index of the visit among those of its shopper, from 0."""
     query_id: str
 
 
 def _visits(config: Config, query_ids: list[str]) -> Iterator[_Visit]:
-    """Visits in the order in which they come, each with a query drawn at random."""
+    """Generate the visits in order, each with a random query."""
     generator = np.random.default_rng(config.seed)
     for user in range(config.users):
         for visit_number in range(config.visits):
@@ -110,7 +111,7 @@ def _visits(config: Config, query_ids: list[str]) -> Iterator[_Visit]:
 
 
 def _request_item(row: Row) -> Row:
-    """An item as the router takes it."""
+    """Convert a table row to an item of a request."""
     copied_fields = ("item_id", "title", "brand", "category", "bullet_points")
     request_item = {field_name: row[field_name] for field_name in copied_fields}
     request_item["attributes"] = json.loads(row["attributes"])
@@ -137,7 +138,8 @@ class _Shop:
             visit.user, visit.query_id, ranking, grades, visit=visit.number
         )
 
-        # Simulated shoppers have a clock of their own: what they do happens now.
+        # The simulated clock starts at a fixed date; the router logs the current time, and
+        # events before their exposure would not count.
         first_timestamp = min(
             (simulated_event["timestamp"] for simulated_event in events), default=0
         )
@@ -150,7 +152,7 @@ class _Shop:
         self.client.post("/events", json=shifted_events).raise_for_status()
 
     def _rank(self, visit: _Visit, item_ids: list[str]) -> list[str]:
-        """Ask the router for the list of a visit; ids of items, the best first."""
+        """Send a visit's request to the router; returns item ids, best first."""
         client_id = self.shoppers.client(visit.user)
         request_body = {
             "user_id": client_id,
@@ -174,26 +176,27 @@ def _traffic(config: Config, prepared: Path, release: Path, work: Path) -> None:
         with ThreadPoolExecutor(config.concurrency) as executor:
             results = executor.map(simulated_shop.visit, visits)
             for _ in progress(results, "simulated visits", len(visits)):
-                pass  # the error of a visit is raised here
+                # Reading a result raises the error of its visit.
+                pass
         simulated_shop.client.close()
 
 
 def run(
     config: Config, prepared: Path, release: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``logged_exposures``, ``logged_events``, ``result.json`` and ``decision.json``.
+    """Write ``exposures``, ``events``, ``result.json`` and ``decision.json``.
 
-    All that was started is stopped.
+    All servers are stopped at the end.
 
     Args:
-        config: how many simulated shoppers come.
-        prepared: output of ``prepare``: what they search and what they like.
-        release: output of the release stage: variants and plan.
+        config: number and behaviour of the simulated shoppers.
+        prepared: output of ``prepare``, with queries and true grades.
+        release: output of the release stage, with variants and plan.
         output: the stage's folder.
 
     Returns:
-        The stage's figures: requests, how many of them were degraded, the effect on
-        purchases (0 where it was not measured), and 1 where the challenger is promoted.
+        The stage's figures: number of requests and of degraded ones, the effect on
+        purchases (0 if it was not measured), and 1 if the challenger is promoted, else 0.
     """
     release_plan = json.loads((release / "experiment.json").read_text("utf-8"))
     with tempfile.TemporaryDirectory(prefix="adore-experiment-") as work_folder:
@@ -210,7 +213,7 @@ def run(
         _events(logged_events, release_plan.get("actions", {})), output, "events"
     )
 
-    # one look, when all shoppers are through
+    # All visits are over, so the test is a single analysis, not a sequential one.
     result = analyse(
         design_of(release_plan), exposure_table, event_table, lost=torn_exposures
     )
@@ -241,8 +244,9 @@ def run(
 
 
 def _exposures(logged_exposures: list[Row]) -> list[Row]:
-    """Exposures in an order that does not depend on who came first, without the salt."""
+    """Sort exposures reproducibly, without the salt."""
 
+    # Visits run in parallel: the order of the log differs from run to run.
     def order(exposure: Row) -> tuple[str, str, str]:
         return exposure["client_id"], exposure["session_id"], exposure["query_id"]
 
@@ -255,7 +259,7 @@ def _exposures(logged_exposures: list[Row]) -> list[Row]:
 
 
 def _events(logged_events: list[Row], shop_actions: dict[str, str]) -> list[Row]:
-    """Events by their ids, with our names of actions; one that has none keeps its own."""
+    """Sort events by id, with canonical action names where they are known."""
     renamed_events = []
     for event in sorted(logged_events, key=lambda event: str(event["event_id"])):
         logged_action = event["action_name"]
@@ -265,7 +269,7 @@ def _events(logged_events: list[Row], shop_actions: dict[str, str]) -> list[Row]
 
 
 def _quantiles(latency: pl.Series) -> dict[str, float]:
-    """``p50, p95, p99``, in ms; 0 where nobody came."""
+    """Latency percentiles ``p50, p95, p99`` in ms; 0 without requests."""
     quantiles = {}
     for percent in (50, 95, 99):
         latency_ms = latency.quantile(percent / 100) or 0

@@ -1,42 +1,47 @@
-"""Why something does not serve, in the words of pods, controllers, events and logs."""
+"""Causes why something does not serve, from pods, controllers, events and logs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from adore.errors import AdoreError
 from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.objects import Object
 
-__all__ = ["Cause", "conditions", "deployment_causes", "pod_causes", "service_causes"]
+__all__ = [
+    "Cause",
+    "conditions",
+    "deployment_causes",
+    "is_ready",
+    "pod_causes",
+    "service_causes",
+]
 
-Object = dict[str, Any]
-
-STARTING = ("ContainerCreating", "PodInitializing")
-"""Reasons of a container that waits because all goes as it should."""
-HOPELESS = ("InvalidImageName", "ErrImageNeverPull")
-"""Reasons of a container that waits for what never comes."""
-CRASHES = 3
-"""Restarts of one container after which its release is given up."""
-NO_CAUSE = ("MinimumReplicasUnavailable", "Stopped", "ProgressDeadlineExceeded")
-"""Reasons of conditions that say that something is not ready, not why."""
-GRACE = 10.0
-"""Seconds for which a container that runs and is not ready is only starting."""
-LINES = 4
-"""Lines of a log that are shown."""
-LENGTH = 600
-"""Characters of one message that are shown, its last ones: errors stand at the end."""
+STARTING_REASONS = ("ContainerCreating", "PodInitializing")
+"""Waiting reasons of a container that starts normally."""
+FINAL_REASONS = ("InvalidImageName", "ErrImageNeverPull")
+"""Waiting reasons of a container that can never start."""
+MOST_RESTARTS = 3
+"""Restarts of a container after which its crash is final."""
+EMPTY_REASONS = ("MinimumReplicasUnavailable", "Stopped", "ProgressDeadlineExceeded")
+"""Reasons of conditions that say that something is not ready, but not why."""
+STARTUP_GRACE = 10.0
+"""Seconds for which a running container that is not ready counts as starting."""
+LOG_LINES = 4
+"""Log lines in a cause."""
+LONGEST_MESSAGE = 600
+"""Characters of a message in a cause: the last ones, because errors come at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason.
+    """One cause why something does not serve.
 
     Args:
-        text: in the cluster's own words.
-        final: waiting does not help.
+        text: in the cluster's words.
+        final: whether waiting is useless.
     """
 
     text: str
@@ -44,34 +49,34 @@ class Cause:
 
 
 def conditions(live: Object) -> list[Object]:
-    """The conditions of an object's status."""
+    """Return the conditions of an object's status."""
     return list(live.get("status", {}).get("conditions") or [])
 
 
-def _words(*parts: str) -> str:
+def _join_words(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
 def _condition_text(condition: Object) -> str:
     reason = condition.get("reason", "")
     message = condition.get("message", "")
-    return _words(condition.get("type", ""), reason, message)
+    return _join_words(condition.get("type", ""), reason, message)
 
 
 # ---------------------------------------------------------------- pods
 
 
 def pod_causes(cluster: Cluster, label_selector: str) -> list[Cause]:
-    """Find what keeps the pods with these labels from serving.
+    """Find why pods with these labels do not serve.
 
-    The same text of several pods is listed once.
+    A cause that several pods share is listed once.
 
     Args:
-        cluster: where the pods are.
+        cluster: the pods' cluster.
         label_selector: a label selector, ``key=value,key=value``.
 
     Returns:
-        One cause a text; none when the pods are well.
+        Causes with different texts; empty if all pods serve.
     """
     causes: dict[str, Cause] = {}
     for pod in cluster.matching("Pod", label_selector):
@@ -83,40 +88,44 @@ def pod_causes(cluster: Cluster, label_selector: str) -> list[Cause]:
 
 
 def _pod_cause(cluster: Cluster, pod: Object) -> Cause | None:
-    """What keeps one pod from serving: its containers, its place, its probes, warnings."""
+    """Find why a pod does not serve: by containers, scheduling, probes, then warnings."""
     pod_status = pod.get("status", {})
     init_containers = pod_status.get("initContainerStatuses", [])
     serving_containers = pod_status.get("containerStatuses", [])
     for container in [*init_containers, *serving_containers]:
-        cause = _ended(pod, container) or _waiting(container)
+        cause = _failure_cause(pod, container) or _waiting_cause(container)
         if cause:
             return cause
 
+    # A pod without a node has no container statuses at all.
     for condition in conditions(pod):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return Cause(_condition_text(condition))
 
     for container in serving_containers:
         if "running" in container["state"] and not container["ready"]:
-            return _unready(cluster, pod)
+            return _unready_cause(cluster, pod)
 
+    # A volume that cannot be mounted leaves a waiting container and a warning only.
     warnings = _warnings(cluster, pod["metadata"]["name"])
-    if not warnings or _is_ready(pod):
+    if not warnings or is_ready(pod):
         return None
     return Cause(warnings[-1])
 
 
-def _is_ready(thing: Object) -> bool:
+def is_ready(thing: Object) -> bool:
+    """Tell whether an object's condition ``Ready`` is true."""
     for condition in conditions(thing):
         if condition["type"] == "Ready" and condition["status"] == "True":
             return True
     return False
 
 
-def _ended(pod: Object, container: Object) -> Cause | None:
-    """A container that ended badly, now or the time before; a crash that repeats is final."""
+def _failure_cause(pod: Object, container: Object) -> Cause | None:
+    """Cause of a container that failed, now or before its restart; final after some."""
     if container.get("ready"):
         return None
+    # In a crash loop the container is waiting now, and the exit is in its last state.
     last_state = container.get("lastState", {})
     termination = (
         container["state"].get("terminated") or last_state.get("terminated") or {}
@@ -132,8 +141,8 @@ def _ended(pod: Object, container: Object) -> Cause | None:
         description += f" (memory limit {_memory_limit(pod, container_name)})"
     message = termination.get("message", "").strip()
     if message:
-        description += f": {message[-LENGTH:]}"
-    return Cause(description, final=container.get("restartCount", 0) >= CRASHES)
+        description += f": {message[-LONGEST_MESSAGE:]}"
+    return Cause(description, final=container.get("restartCount", 0) >= MOST_RESTARTS)
 
 
 def _memory_limit(pod: Object, container_name: str) -> str:
@@ -147,9 +156,9 @@ def _memory_limit(pod: Object, container_name: str) -> str:
     return "unknown"
 
 
-def _waiting(container: Object) -> Cause | None:
+def _waiting_cause(container: Object) -> Cause | None:
     waiting_state = container["state"].get("waiting")
-    if not waiting_state or waiting_state.get("reason", "") in STARTING:
+    if not waiting_state or waiting_state.get("reason", "") in STARTING_REASONS:
         return None
     reason = waiting_state.get("reason", "")
     message = waiting_state.get("message", "")
@@ -157,36 +166,38 @@ def _waiting(container: Object) -> Cause | None:
     image_note = f"(image {image})"
     if image in message:
         image_note = ""
-    description = _words(container["name"], reason, message[-LENGTH:], image_note)
-    return Cause(description, final=reason in HOPELESS)
+    description = _join_words(
+        container["name"], reason, message[-LONGEST_MESSAGE:], image_note
+    )
+    return Cause(description, final=reason in FINAL_REASONS)
 
 
-def _unready(cluster: Cluster, pod: Object) -> Cause | None:
-    """Why a pod that runs has not been ready for a while: by its own log, else by its probe.
+def _unready_cause(cluster: Cluster, pod: Object) -> Cause | None:
+    """Find why a running pod is not ready: by its log, else by its probe.
 
     Returns:
-        The cause; None while it is only starting.
+        The cause; None while the pod is starting.
     """
     pod_name = pod["metadata"]["name"]
     unready_names = []
     for container in pod["status"]["containerStatuses"]:
-        if not container["ready"] and _runs_for(container) > GRACE:
+        if not container["ready"] and _runs_for(container) > STARTUP_GRACE:
             unready_names.append(container["name"])
     if not unready_names:
         return None
 
     for container_name in unready_names:
-        log_text = cluster.log(pod_name, container_name, LINES)
+        log_text = cluster.log(pod_name, container_name, LOG_LINES)
         if log_text:
-            return Cause(
-                f"{container_name} runs and is not ready; its log ends: {log_text[-LENGTH:]}"
-            )
+            ending = log_text[-LONGEST_MESSAGE:]
+            text = f"{container_name} runs and is not ready; its log ends: {ending}"
+            return Cause(text)
     warnings = _warnings(cluster, pod_name)
-    return Cause(_words("runs and is not ready", *warnings[-1:]))
+    return Cause(_join_words("runs and is not ready", *warnings[-1:]))
 
 
 def _runs_for(container: Object) -> float:
-    """Seconds."""
+    """Seconds since the container started."""
     started_at = container["state"].get("running", {}).get("startedAt")
     if not started_at:
         return 0.0
@@ -195,15 +206,16 @@ def _runs_for(container: Object) -> float:
 
 
 def _warnings(cluster: Cluster, object_name: str) -> list[str]:
-    """Warnings of the cluster about one object, the newest last."""
+    """Texts of warning events about an object, newest last."""
     try:
         events = cluster.warnings(object_name)
-    except AdoreError:  # an account that may not read events still learns all else
+    except AdoreError:
+        # An account without the right to read events still gets all other causes.
         return []
     warning_texts = []
     for event in events:
-        message = event.get("message", "")[-LENGTH:]
-        warning_text = _words(event.get("reason", ""), message)
+        message = event.get("message", "")[-LONGEST_MESSAGE:]
+        warning_text = _join_words(event.get("reason", ""), message)
         if warning_text:
             warning_texts.append(warning_text)
     return warning_texts
@@ -213,14 +225,14 @@ def _warnings(cluster: Cluster, object_name: str) -> list[str]:
 
 
 def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
-    """Find why a Deployment does not get its pods: their causes first, then its own.
+    """Find why a Deployment has too few ready pods: causes of its pods, then its own.
 
     Args:
-        cluster: where it is.
+        cluster: the Deployment's cluster.
         deployment: its live state.
 
     Returns:
-        The causes, as far as the cluster knows them.
+        The causes that the cluster reports.
     """
     labels = deployment["spec"]["selector"]["matchLabels"]
     label_selector = ",".join(
@@ -239,15 +251,15 @@ def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
 def service_causes(
     cluster: Cluster, service: Object, deployment: Object | None
 ) -> list[Cause]:
-    """Find why an InferenceService does not serve: by its pods and Deployment, else by KServe.
+    """Find why an InferenceService does not serve: by its Deployment, else by KServe.
 
     Args:
-        cluster: where it is.
+        cluster: the service's cluster.
         service: its live state.
-        deployment: that KServe made of it; None: it made none.
+        deployment: the one that KServe created for it; None: there is none.
 
     Returns:
-        The causes, as far as the cluster knows them.
+        The causes that the cluster reports.
     """
     causes = []
     if deployment:
@@ -258,12 +270,12 @@ def service_causes(
 def _kserve_causes(
     cluster: Cluster, service: Object, deployment: Object | None
 ) -> Iterator[Cause]:
-    """Its conditions; where they say nothing, the model's failure, else a warning."""
+    """Causes by a service's conditions, else by its model's failure, else by warnings."""
     reported_texts = set()
     for condition in conditions(service):
         reason = condition.get("reason", "")
-        is_harmless = condition.get("severity") == "Info" or reason in NO_CAUSE
-        condition_text = _words(reason, condition.get("message", ""))
+        is_harmless = condition.get("severity") == "Info" or reason in EMPTY_REASONS
+        condition_text = _join_words(reason, condition.get("message", ""))
         if (
             condition["status"] == "False"
             and not is_harmless
@@ -276,7 +288,7 @@ def _kserve_causes(
     failure = model_status.get("lastFailureInfo", {}).get("message", "")
     if failure and not reported_texts:
         reported_texts.add(failure)
-        yield Cause(failure[-LENGTH:])
+        yield Cause(failure[-LONGEST_MESSAGE:])
 
     if not reported_texts and deployment is None:
         for warning in _warnings(cluster, service["metadata"]["name"])[-1:]:

@@ -1,4 +1,4 @@
-"""Server-side apply, listing, events and logs, on the official client; refuses what is not ours."""
+"""Cluster client: server-side apply, lists, events and logs; changes our objects only."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from adore.errors import (
 )
 from adore.progress import log_line
 from adore.release.kubernetes.config import Config
-from adore.release.kubernetes.objects import KINDS, selector
+from adore.release.kubernetes.objects import KINDS, Object, selector
 
 __all__ = ["MANAGER", "Cluster", "api_root", "connect", "title"]
 
 MANAGER = "adore"
-"""Our name as a field manager."""
-Object = dict[str, Any]
+"""Our name as field manager."""
 
 
 def connect(context: str | None = None) -> Any:
-    """Connect to the cluster of KUBECONFIG or ``~/.kube/config``, else of the pod that runs this.
+    """Connect by KUBECONFIG or ``~/.kube/config``, else by the pod's service account.
 
     Args:
-        context: a context of the configuration; None: its current one.
+        context: context of the configuration; None: the current one.
 
     Returns:
         The client.
 
     Raises:
-        NotInstalledError: no ``kubernetes`` package.
-        ConfigError: neither configuration is there.
+        NotInstalledError: the ``kubernetes`` package is missing.
+        ConfigError: there is no configuration, or no such context.
     """
     try:
         from kubernetes import client, config
@@ -43,7 +42,7 @@ def connect(context: str | None = None) -> Any:
             "module == 'kubernetes', must be installed; pip install kubernetes"
         ) from error
     configuration = client.Configuration()
-    # of connections; a request that was answered is not sent again
+    # Connections are retried, but no request that had a response: a write is not repeated.
     configuration.retries = 3
     context_option = {"context": context} if context else {}
     try:
@@ -57,21 +56,24 @@ def connect(context: str | None = None) -> Any:
 
 
 def api_root(version: str) -> str:
-    """Path of an API version."""
-    return f"/apis/{version}" if "/" in version else f"/api/{version}"
+    """Return the path of an API version; the core API, ``v1``, has a path of its own."""
+    if "/" in version:
+        return f"/apis/{version}"
+    return f"/api/{version}"
 
 
 def title(thing: Object) -> str:
-    """What an object is called in messages: its kind and name."""
+    """Return an object's kind and name, for messages."""
     return f"{thing['kind']} {thing['metadata']['name']}"
 
 
 def _translate(error: Any, subject: str, verb: str) -> AdoreError:
-    """An ``ApiException`` as one of our errors."""
+    """Convert an ``ApiException`` to one of our errors."""
     try:
         message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):
         message = str(error.body or error.reason).strip()
+    # Webhooks refuse with 403 too, but about the object, not about the account's rights.
     if error.status == 403 and "admission webhook" not in message:
         advice = "bind the pipeline's Roles of manifests/ to this account"
         return ConfigError(
@@ -80,10 +82,10 @@ def _translate(error: Any, subject: str, verb: str) -> AdoreError:
     if error.status == 404:
         return MissingError(
             f"{subject} == not found ({message}), must exist; "
-            "install its CRD, or make its namespace"
+            "install its CRD, or create its namespace"
         )
     if error.status == 409:
-        advice = "end the other manager's claim, or use --force to take the fields over"
+        advice = "remove the other manager's fields, or use --force to take them over"
         return ConfigError(
             f"{subject} == held by another manager ({message}), must be ours alone; {advice}"
         )
@@ -94,17 +96,17 @@ def _translate(error: Any, subject: str, verb: str) -> AdoreError:
         )
     return UnavailableError(
         f"cluster == {error.status} on {verb} {subject} ({message}), must answer; "
-        "see its API server"
+        "check its API server"
     )
 
 
 class Cluster:
-    """One namespace through our eyes.
+    """Our objects in one namespace.
 
     Args:
         config: names the namespace and the app.
-        api: an ``ApiClient``; None: :func:`connect`.
-        force: take over fields that another manager holds.
+        api: an ``ApiClient``; None: from :func:`connect`.
+        force: take over fields that another manager owns.
     """
 
     def __init__(self, config: Config, api: Any = None, *, force: bool = False) -> None:
@@ -146,21 +148,21 @@ class Cluster:
         body: Object | None = None,
         **query: str,
     ) -> Any:
-        """Make one call of the API.
+        """Call the API.
 
         Args:
-            method: ``GET``, ``PATCH`` or ``DELETE``.
-            path: on the API server, from ``/api`` or ``/apis`` on.
-            subject: names its object in errors.
-            body: of a patch; a whole object is applied, a part of one merged.
-            **query: parameters of the query.
+            method: HTTP method.
+            path: path on the API server, from ``/api`` or ``/apis`` on.
+            subject: name of the object in errors.
+            body: body of the request; a patch applies a whole object, and merges a part.
+            **query: query parameters.
 
         Returns:
-            The body of the answer.
+            The body of the response.
 
         Raises:
-            AdoreError: it is refused, or not there.
-            UnavailableError: nobody answers.
+            AdoreError: the request is refused, or the object does not exist.
+            UnavailableError: the server does not respond.
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
@@ -192,14 +194,14 @@ class Cluster:
         return response[0]
 
     def get(self, kind: str, name: str) -> Object | None:
-        """One object, or None; None as well if the cluster does not know the kind.
+        """Get one object.
 
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
-            name: the object's.
+            name: name of the object.
 
         Returns:
-            The live object, or None.
+            The live object; None if it does not exist, or the cluster lacks its kind.
         """
         try:
             return dict(self._call("GET", kind, name))
@@ -207,19 +209,19 @@ class Cluster:
             return None
 
     def ours(self, kind: str, component: str = "") -> list[Object]:
-        """All our objects of a kind; none if the cluster does not know the kind.
+        """List our objects of a kind.
 
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
-            component: whose objects, ``server`` or ``router`` say; empty: everybody's.
+            component: ``server``, ``router`` or ``experiment``; empty: all components.
 
         Returns:
-            Live objects.
+            Live objects; empty if the cluster does not know the kind.
         """
         return self.matching(kind, selector(self.config, component))
 
     def matching(self, kind: str, label_selector: str) -> list[Object]:
-        """All objects of a kind with these labels, ours or not.
+        """List objects of a kind by labels, whether ours or not.
 
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
@@ -235,7 +237,7 @@ class Cluster:
         return [{"kind": kind, **live_object} for live_object in response["items"]]
 
     def warnings(self, name: str) -> list[Object]:
-        """The namespace's events of type Warning about one object, oldest first."""
+        """List warning events about one object, oldest first."""
         field_selector = f"type=Warning,involvedObject.name={name}"
         response = self._call("GET", "Event", fieldSelector=field_selector)
 
@@ -245,17 +247,15 @@ class Cluster:
         return sorted(response["items"], key=time_of)
 
     def log(self, pod: str, container: str, lines: int) -> str:
-        """The last lines of a container's log.
-
-        Empty if it has none, or this account may not read it.
+        """Read the last lines of a container's log.
 
         Args:
-            pod: the pod's name.
-            container: the name of one of its containers.
-            lines: how many of the last ones.
+            pod: name of the pod.
+            container: name of one of its containers.
+            lines: number of lines.
 
         Returns:
-            The lines; empty if there are none.
+            The lines; empty if there are none, or this account may not read them.
         """
         log_path = f"/api/v1/namespaces/{self.config.namespace}/pods/{pod}/log"
         try:
@@ -285,17 +285,17 @@ class Cluster:
             )
 
     def apply(self, thing: Object, *, dry_run: bool = False) -> Object:
-        """Server-side apply; returns the object as it is then.
+        """Create or update an object by server-side apply.
 
         Args:
             thing: the whole object, with our labels.
-            dry_run: admission and defaults as for the real thing, and nothing is stored.
+            dry_run: apply admission and defaults, but store nothing.
 
         Returns:
-            The object as it is then, defaults included.
+            The object after that, with defaults.
 
         Raises:
-            ConfigError: it is there and not ours, or another manager holds one of its
+            ConfigError: an object of this name is not ours, another manager owns one of its
                 fields, or it is invalid.
             MissingError: the cluster does not know its kind.
         """
@@ -314,21 +314,21 @@ class Cluster:
         )
 
     def annotate(self, kind: str, name: str, annotations: dict[str, str]) -> None:
-        """Add annotations to one of our objects; nothing else of it changes.
+        """Add annotations to one of our objects; nothing else changes.
 
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
-            name: the object's.
-            annotations: annotations by their keys; one that is there is replaced.
+            name: name of the object.
+            annotations: value by key; existing keys are replaced.
 
         Raises:
-            MissingError: it is not there.
+            MissingError: the object does not exist.
         """
         patch = {"metadata": {"annotations": annotations}}
         self._call("PATCH", kind, name, body=patch, fieldManager=MANAGER)
 
     def delete(self, thing: Object) -> None:
-        """Delete one of our objects, in the background; what is gone already is fine."""
+        """Delete one of our objects, in the background, if it still exists."""
         live_object = self.get(thing["kind"], thing["metadata"]["name"])
         if live_object is not None:
             self._check_owner(thing, live_object)

@@ -1,4 +1,4 @@
-"""Every Kubernetes object of a release, as pure functions to dicts.
+"""Kubernetes objects of a release, as pure functions that return dicts.
 
 Nothing here talks to a cluster.
 """
@@ -39,17 +39,18 @@ __all__ = [
 
 GROUP = "adore.dev"
 POD = f"{GROUP}/pod"
-"""Annotation of an InferenceService: a digest of all that its pods are made of.
+"""Annotation of an InferenceService: a digest of its pods' specification.
 
-KServe passes it on to the Deployment, which so tells whether it is made from the newest
+KServe copies it to the Deployment. So the Deployment shows whether it follows the newest
 state of the service."""
 INFERENCE_SERVICE = "serving.kserve.io/inferenceservice"
-"""Label that KServe gives every pod of a service, with the service's name."""
+"""Label that KServe sets on every pod of a service: the service's name."""
 Object = dict[str, Any]
+"""A Kubernetes object, or a part of one."""
 Plan = dict[str, Any]
 """An ``experiment.json``: name, salt, weights, design and variants.
 
-Per variant it has version, kind, ``uri``, ``service`` (see :func:`name_services`)."""
+Each variant has ``version``, ``kind``, ``uri`` and ``service`` (see :func:`name_services`)."""
 
 KINDS = {
     "ConfigMap": ("v1", "configmaps"),
@@ -63,7 +64,7 @@ KINDS = {
     "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets"),
     "Service": ("v1", "services"),
 }
-"""Kind to API version and plural."""
+"""API version and plural by kind."""
 
 POD_SECURITY: Object = {
     "runAsNonRoot": True,
@@ -80,19 +81,19 @@ SECURITY: Object = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 DRAIN: Object = {"preStop": {"exec": {"command": ["sleep", "15"]}}}
-"""Time for every proxy to forget the pod before it stops listening.
+"""Delay in which every proxy drops the pod, before it stops listening.
 
-With 8 s a busy node was seen to be late."""
+8 s were too short on a busy node."""
 GRACE = 60
-"""Seconds that a pod has to drain, to answer what it has taken, and to ship its last logs."""
+"""Seconds that a pod has to drain, finish its requests and ship its last logs."""
 
 
 def labels(config: Config, component: str) -> dict[str, str]:
-    """The labels by which an object is known to be ours.
+    """Make the labels that mark an object as ours.
 
     Args:
         config: names the app.
-        component: what it is of: ``server``, ``router`` or ``experiment``.
+        component: ``server``, ``router`` or ``experiment``.
 
     Returns:
         Label to value.
@@ -105,11 +106,11 @@ def labels(config: Config, component: str) -> dict[str, str]:
 
 
 def selector(config: Config, component: str = "") -> str:
-    """Label selector of everything that is ours, or of one component.
+    """Make the label selector of all our objects, or of one component.
 
     Args:
         config: names the app.
-        component: as in :func:`labels`; empty: of all.
+        component: as in :func:`labels`; empty: all components.
 
     Returns:
         ``key=value,key=value``.
@@ -117,24 +118,22 @@ def selector(config: Config, component: str = "") -> str:
     label_selector = (
         f"app.kubernetes.io/managed-by=adore,app.kubernetes.io/part-of={config.app}"
     )
-    return (
-        f"{label_selector},app.kubernetes.io/name={component}"
-        if component
-        else label_selector
-    )
+    if not component:
+        return label_selector
+    return f"{label_selector},app.kubernetes.io/name={component}"
 
 
 def name_of(config: Config, variant: str, variant_plan: dict[str, str]) -> str:
-    """``app-variant-version-digest``, an InferenceService's name.
+    """Make an InferenceService's name, ``app-variant-version-digest``.
 
-    It is short enough for the host name that KServe makes of it (see Config). The digest
-    is of all that the pods are made of: what is served under a name never changes, so
-    that an earlier release is still up as it was.
+    It is short enough for the host name that KServe derives from it (see Config). The digest
+    covers the whole specification of the pods, so what is served under a name never
+    changes, and an earlier release is still up as it was.
 
     Args:
         config: how the pods are made.
         variant: the variant's name.
-        variant_plan: its ``version`` and ``model_uri``.
+        variant_plan: its ``version`` and ``uri``.
 
     Returns:
         The name.
@@ -146,7 +145,7 @@ def name_of(config: Config, variant: str, variant_plan: dict[str, str]) -> str:
     digest = hashlib.sha256(fingerprint.encode()).hexdigest()
     ending = f"-{digest[:6]}"
 
-    # The digest is whole: where the name is too long, the readable part is cut.
+    # The digest makes the name unique: if the name is too long, the readable part is cut.
     full_name = f"{config.app}-{variant}-{version}".lower()
     readable = re.sub(r"[^a-z0-9]+", "-", full_name)
     length_limit = min(52, config.name_length)
@@ -155,10 +154,12 @@ def name_of(config: Config, variant: str, variant_plan: dict[str, str]) -> str:
 
 
 def name_services(config: Config, plan: Plan) -> Plan:
-    """The plan with the name of each variant's InferenceService as ``service_name``.
+    """Add the name of each variant's InferenceService to a plan, as ``service``.
+
+    An experiment without a place for exposures is logged as a warning.
 
     Args:
-        config: how the pods are made; a place for exposures is missed in it.
+        config: how the pods are made.
         plan: from :func:`adore.release.kubernetes.releases.read_plan`.
 
     Returns:
@@ -166,7 +167,7 @@ def name_services(config: Config, plan: Plan) -> Plan:
     """
     if len(plan["variants"]) > 1 and not config.exposures:
         log_line(
-            "WARNING: kubernetes.exposures is empty: exposures end with their pods, "
+            "WARNING: kubernetes.exposures is empty: exposures are lost with their pods, "
             "and no review can read them"
         )
     variants = {}
@@ -177,17 +178,17 @@ def name_services(config: Config, plan: Plan) -> Plan:
 
 
 def make(config: Config, kind: str, name: str, component: str, **body: Any) -> Object:
-    """One of our objects.
+    """Make an object with our labels.
 
     Args:
         config: names the namespace and the app.
         kind: one of :data:`KINDS`.
-        name: the object's.
+        name: name of the object.
         component: as in :func:`labels`.
-        **body: everything beside its kind and metadata.
+        **body: fields beside its kind and metadata.
 
     Returns:
-        The object, with our labels.
+        The object.
     """
     metadata = {
         "name": name,
@@ -203,15 +204,15 @@ def with_metadata(
     labels: dict[str, str] | None = None,
     annotations: dict[str, str] | None = None,
 ) -> Object:
-    """The object with more labels and annotations.
+    """Copy an object, with more labels and other annotations.
 
     Args:
-        thing: from :func:`make`; it stays as it is.
-        labels: beside those that it has; none: no more.
-        annotations: in place of those that it has; none: they stay.
+        thing: from :func:`make`; it is not changed.
+        labels: labels to add; None: no label is added.
+        annotations: replace all its annotations; None: they stay.
 
     Returns:
-        A new object.
+        The copy.
     """
     metadata = {**thing["metadata"]}
     metadata["labels"] = metadata["labels"] | (labels or {})
@@ -221,7 +222,8 @@ def with_metadata(
 
 
 def resources(pool: Pool) -> Object:
-    """Requests and limits; memory is not overcommitted."""
+    """Make requests and limits of a container."""
+    # Memory has equal request and limit: an overcommitted node would kill the pod.
     return {
         "requests": {"cpu": pool.cpu, "memory": pool.memory},
         "limits": {"cpu": pool.cpu_limit, "memory": pool.memory},
@@ -229,17 +231,17 @@ def resources(pool: Pool) -> Object:
 
 
 def probe(path: str, **more: int) -> Object:
-    """An HTTP probe."""
+    """Make an HTTP probe."""
     return {"httpGet": {"path": path, "port": 8080}, "timeoutSeconds": 2, **more}
 
 
 def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
-    """A container that serves: restricted, and drained before it stops.
+    """Make a container that serves: with restricted rights, and drained before it stops.
 
     Args:
-        name: the container's.
-        image: with its tag.
-        pool: how much of a node it gets.
+        name: name of the container.
+        image: image with its tag.
+        pool: CPU and memory of the container.
         **more: further fields of the container: arguments, ports, probes.
 
     Returns:
@@ -257,14 +259,14 @@ def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
 
 
 def environment(config: Config) -> Object:
-    """``envFrom`` of a container that speaks to the store; empty with workload identity."""
+    """Make ``envFrom`` of a container that uses the store; empty with workload identity."""
     if not config.credentials:
         return {}
     return {"envFrom": [{"secretRef": {"name": config.credentials}}]}
 
 
 def spread(match: dict[str, str]) -> list[Object]:
-    """Over zones and nodes where that can be done."""
+    """Make constraints that spread pods over zones and nodes if possible."""
     topology_keys = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
     constraint = {
         "maxSkew": 1,
@@ -277,17 +279,20 @@ def spread(match: dict[str, str]) -> list[Object]:
 
 
 def _server(config: Config, variant: str, uri: str, name: str) -> Object:
-    """The server's container.
+    """Make the server's container.
 
-    It loads an ``s3://`` model itself. With STORAGE_URI KServe adds its storage
-    initializer, a container whose security context and credentials are a cluster
-    administrator's, or mounts a claim; the model is then in /mnt/models.
+    The server downloads an ``s3://`` model itself. Otherwise KServe, by STORAGE_URI, adds its
+    storage initializer, or mounts a claim, and the model is in /mnt/models. A cluster
+    administrator decides on security context and credentials of that initializer.
 
     Returns:
         The container.
     """
     loads_itself = config.loader == "server" and is_remote(uri)
-    model_place = uri if loads_itself else "/mnt/models"
+    model_place = "/mnt/models"
+    if loads_itself:
+        model_place = uri
+    # The root filesystem is read-only: libraries write their caches below HOME.
     environment_variables = [
         {"name": "OMP_NUM_THREADS", "value": str(config.server_threads)},
         {"name": "HOME", "value": "/tmp"},
@@ -315,10 +320,12 @@ def _server(config: Config, variant: str, uri: str, name: str) -> Object:
 
 
 def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
-    """All of a predictor that its pods are made of.
+    """Make the part of a predictor that specifies its pods.
 
-    A predictor of our own container, not a ``model`` with a ServingRuntime: a model
-    without ``storageUri`` is taken for many models, and gets a sidecar that loads them.
+    The predictor has a container of our own, not a ``model`` with a ServingRuntime: KServe
+    takes a model without ``storageUri`` for a multi-model server, and adds a sidecar that
+    loads models.
+
     Source: kserve v0.20.0, controller/v1beta1/inferenceservice/utils (IsMMSPredictor).
 
     Returns:
@@ -338,9 +345,9 @@ def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
 
 
 def _scale(pool: Pool) -> Object:
-    """How many pods.
+    """Make the part of a predictor that sets the number of pods.
 
-    KServe makes an autoscaler only where there is room for one (see
+    Without room between minimum and maximum there is no autoscaler (see
     :func:`inference_services`).
 
     Returns:
@@ -356,6 +363,7 @@ def _scale(pool: Pool) -> Object:
 
 
 def _predictor(config: Config, variant: str, uri: str, name: str) -> Object:
+    # A new pod must be ready before an old one stops: serving never loses capacity.
     rolling_update = {"maxUnavailable": 0, "maxSurge": 1}
     return {
         **_scale(config.server),
@@ -369,9 +377,9 @@ def _predictor(config: Config, variant: str, uri: str, name: str) -> Object:
 
 
 def inference_services(config: Config, plan: Plan) -> list[Object]:
-    """One InferenceService a variant.
+    """Make one InferenceService per variant.
 
-    It is in KServe's Standard mode, reachable from within the cluster alone.
+    It uses KServe's Standard mode, and is reachable from within the cluster only.
 
     Args:
         config: how the pods are made, and how many.
@@ -387,7 +395,7 @@ def inference_services(config: Config, plan: Plan) -> list[Object]:
             config, variant_name, variant_plan["uri"], variant_plan["service"]
         )
 
-        # how many pods there are says nothing of what they are made of
+        # The number of pods is not part of the digest: a rescaled pod is the same pod.
         pod_fields = {
             field_name: field_value
             for field_name, field_value in predictor.items()
@@ -419,11 +427,11 @@ def inference_services(config: Config, plan: Plan) -> list[Object]:
 
 
 def budget(config: Config, name: str, component: str, match: dict[str, str]) -> Object:
-    """A PodDisruptionBudget: a drained node takes one pod at a time.
+    """Make a PodDisruptionBudget: draining a node evicts one pod at a time.
 
     Args:
         config: names the namespace and the app.
-        name: the budget's.
+        name: name of the budget.
         component: as in :func:`labels`.
         match: labels of the pods.
 
@@ -435,7 +443,7 @@ def budget(config: Config, name: str, component: str, match: dict[str, str]) -> 
 
 
 def servers(config: Config, plan: Plan) -> list[Object]:
-    """InferenceServices and their budgets: what serves a plan's variants.
+    """Make the InferenceServices of a plan's variants, and their budgets.
 
     Args:
         config: how they are served.

@@ -1,6 +1,6 @@
-"""What a release would change on its cluster.
+"""Previews the changes of a release on its cluster.
 
-Every object is sent as a dry run, past the real admission webhooks.
+Every object is sent as a dry run, so the cluster's admission webhooks are applied too.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from adore.errors import AdoreError
 from adore.release.kubernetes.client import Cluster, title
+from adore.release.kubernetes.objects import Object
 
 __all__ = ["Change", "preview"]
 
-Object = dict[str, Any]
 SERVERS_OWN = (
     "creationTimestamp",
     "generation",
@@ -22,17 +22,17 @@ SERVERS_OWN = (
     "uid",
     "selfLink",
 )
-"""Metadata that the API server writes."""
+"""Metadata that the API server sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one object.
+    """Planned change of one object.
 
     Args:
-        name: its kind and name.
+        name: kind and name of the object.
         action: what would be done.
-        text: the fields that change, or the cluster's words of refusal.
+        text: the fields that change, or why the cluster refuses the object.
     """
 
     name: str
@@ -44,14 +44,14 @@ class Change:
 
 
 def preview(cluster: Cluster, things: list[Object]) -> list[Change]:
-    """Compare objects with the cluster, in their order; nothing is stored.
+    """Compare objects with the cluster, in order; nothing is stored.
 
     Args:
-        cluster: what the objects are compared with.
+        cluster: the cluster with the current objects.
         things: objects as they would be applied.
 
     Returns:
-        The changes.
+        One change per object.
     """
     return [_change(cluster, thing) for thing in things]
 
@@ -60,6 +60,7 @@ def _change(cluster: Cluster, thing: Object) -> Change:
     object_title = title(thing)
     try:
         live_object = cluster.get(thing["kind"], thing["metadata"]["name"])
+        # A dry run fills in the cluster's defaults, so that they do not look like changes.
         applied_object = cluster.apply(thing, dry_run=True)
     except AdoreError as error:
         return Change(object_title, "refused", str(error))
@@ -72,7 +73,7 @@ def _change(cluster: Cluster, thing: Object) -> Change:
 
 
 def _declared(thing: Object) -> Object:
-    """An object without what the cluster writes of its own."""
+    """Copy an object without the fields that the cluster sets."""
     metadata = {}
     for field_name, field_value in thing["metadata"].items():
         if field_name not in SERVERS_OWN:
@@ -83,7 +84,7 @@ def _declared(thing: Object) -> Object:
 
 
 def _differences(before: Any, after: Any, path: str = "") -> list[str]:
-    """Paths of the values that differ, as ``spec.replicas``."""
+    """List paths of values that differ, such as ``spec.replicas``."""
     if isinstance(before, dict) and isinstance(after, dict):
         differences = []
         for field_name in sorted(before.keys() | after.keys()):

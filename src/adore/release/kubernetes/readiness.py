@@ -1,27 +1,25 @@
-"""Whether a service or a Deployment serves its newest state; and waiting until it does."""
+"""Readiness: whether an object serves its newest state, and the wait until it does."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from adore.errors import UnavailableError
 from adore.progress import log_line
 from adore.release.kubernetes.causes import (
     Cause,
-    conditions,
     deployment_causes,
+    is_ready,
     service_causes,
 )
 from adore.release.kubernetes.client import Cluster, title
-from adore.release.kubernetes.objects import POD
+from adore.release.kubernetes.objects import POD, Object
 
 __all__ = ["find_causes", "wait"]
 
-Object = dict[str, Any]
 EVERY = 0.5
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 def find_causes(
@@ -30,13 +28,13 @@ def find_causes(
     """Find why the newest state of an InferenceService or a Deployment does not serve.
 
     Args:
-        cluster: where it is.
-        thing: as it was applied; its live state is read.
-        least: pods of an InferenceService that suffice; None: as many as it asks for, and
-            KServe agrees.
+        cluster: the object's cluster.
+        thing: the object as it was applied; its live state is read.
+        least: pods of an InferenceService that suffice; None: its minimum, and KServe must
+            report it as ready.
 
     Returns:
-        Empty when it serves; else the causes, as far as known.
+        The causes that the cluster reports; empty if it serves.
     """
     live_object = cluster.get(thing["kind"], thing["metadata"]["name"])
     if live_object is None:
@@ -51,13 +49,13 @@ def _count(deployment: Object, count_name: str) -> int:
 
 
 def _observed(deployment: Object) -> bool:
-    """Whether its status describes its newest state."""
+    """Whether a Deployment's status describes its newest state."""
     newest = int(deployment["metadata"].get("generation", 1))
     return _count(deployment, "observedGeneration") >= newest
 
 
 def _is_rolled_out(deployment: Object, pod_digest: str) -> bool:
-    """Whether it is made from this state of the service, and no pod of an older one is left."""
+    """Whether a Deployment follows this state of its service, and no older pod is left."""
     annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
     if str(annotations.get(POD)) != pod_digest or not _observed(deployment):
         return False
@@ -68,16 +66,16 @@ def _is_rolled_out(deployment: Object, pod_digest: str) -> bool:
 def _service_faults(
     cluster: Cluster, service: Object, least: int | None
 ) -> list[Cause]:
-    """Ask the Deployment that KServe made, not KServe alone.
+    """Find why a service does not serve, by the Deployment that KServe made for it.
 
-    KServe's ``status.observedGeneration`` is the Deployment's counter, not the service's:
-    it proves nothing.
+    The service's own status is not enough: its ``status.observedGeneration`` is the
+    Deployment's counter, so it may describe an older state.
 
     Source: kserve v0.20.0, pkg/apis/serving/v1beta1/inference_service_status.go:456;
     kserve issue 6081.
 
     Returns:
-        The causes; none when it serves.
+        The causes; empty if it serves.
     """
     service_name = service["metadata"]["name"]
     pod_digest = service["metadata"].get("annotations", {}).get(POD, "")
@@ -86,8 +84,8 @@ def _service_faults(
         service["spec"]["predictor"]["minReplicas"] if least is None else least
     )
 
-    # who asks for fewer pods does not wait for KServe, which counts all of them
-    if deployment and (least is not None or _is_ready(service)):
+    # KServe reports ready only with all pods: with ``least`` the Deployment alone decides.
+    if deployment and (least is not None or is_ready(service)):
         rolled_out = _is_rolled_out(deployment, pod_digest)
         if rolled_out and _count(deployment, "availableReplicas") >= wanted_pods:
             return []
@@ -98,13 +96,6 @@ def _service_faults(
     if deployment:
         return [Cause(_progress(deployment, wanted_pods))]
     return [Cause("KServe made no Deployment yet; is it up?")]
-
-
-def _is_ready(service: Object) -> bool:
-    for condition in conditions(service):
-        if condition["type"] == "Ready" and condition["status"] == "True":
-            return True
-    return False
 
 
 def _deployment_faults(cluster: Cluster, deployment: Object) -> list[Cause]:
@@ -126,12 +117,12 @@ def _progress(deployment: Object, wanted_pods: int) -> str:
 
 @dataclass(slots=True)
 class _Unready:
-    """Which objects do not serve, and why."""
+    """Objects that do not serve, and why."""
 
     names: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     is_final: bool = False
-    """Whether a cause is one that waiting does not help against."""
+    """Whether waiting is useless, because a cause is final."""
 
 
 def _unready(cluster: Cluster, things: list[Object], least: int | None) -> _Unready:
@@ -149,18 +140,15 @@ def _unready(cluster: Cluster, things: list[Object], least: int | None) -> _Unre
 
 
 def wait(cluster: Cluster, things: list[Object], *, least: int | None = None) -> None:
-    """Wait until each of the objects serves.
-
-    Causes are logged as soon as the cluster knows them.
+    """Wait until all objects serve, and log the causes why they do not.
 
     Args:
-        cluster: where they are; its config has the seconds of patience.
+        cluster: the objects' cluster; its config sets the timeout, ``patience``.
         things: objects as they were applied.
-        least: pods of an InferenceService that suffice; None: as many as it asks for.
+        least: pods of an InferenceService that suffice; None: its minimum.
 
     Raises:
-        UnavailableError: patience ran out, or waiting does not help; the causes are in the
-            text.
+        UnavailableError: the time is up, or waiting is useless; the text has the causes.
     """
     patience = cluster.config.patience
     deadline = time.monotonic() + patience
@@ -178,6 +166,7 @@ def wait(cluster: Cluster, things: list[Object], *, least: int | None = None) ->
             raise UnavailableError(
                 f"{unready_names} == not ready, {requirement}; {description}"
             )
+        # A cause is logged once, not at every check.
         if description not in logged_texts:
             logged_texts.add(description)
             log_line(f"    {description}")

@@ -1,4 +1,4 @@
-"""The record of a release on its cluster, and the plan that follows from another one."""
+"""The record of a release on its cluster, and the plan of a promotion."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ RELEASE_LABEL = f"{GROUP}/release"
 
 
 def router_config(config: Config, plan: Plan, number: int) -> Object:
-    """The router's ``experiment.json``.
+    """Make the router's ``experiment.json``.
 
-    It is the plan with the variants' addresses in the cluster, deadline and release.
+    It is the plan with the variants' addresses in the cluster, timeout and release.
 
     Args:
-        config: namespace, port and deadline.
+        config: namespace, port and timeout.
         plan: from :func:`name_services`.
-        number: the release's.
+        number: number of the release.
 
     Returns:
-        What the router reads when it starts.
+        The configuration that the router reads at its start.
     """
     variants = {}
     for variant_name, variant_plan in plan["variants"].items():
@@ -49,11 +49,11 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
 
 
 def promote_variant(plan: Plan, variant: str) -> Plan:
-    """The plan in which one variant's model is the control and serves everybody.
+    """Make the plan in which one variant's model is the control and serves all shoppers.
 
     Args:
-        plan: of the release whose variant it is.
-        variant: whose model serves.
+        plan: plan of the live release.
+        variant: the variant whose model serves.
 
     Returns:
         A plan of one variant.
@@ -66,7 +66,7 @@ def promote_variant(plan: Plan, variant: str) -> Plan:
         "variant",
         variant,
         must=f"one of {sorted(plan['variants'])}",
-        fix="name one",
+        fix="choose one of them",
     )
     variant_plan = {**plan["variants"][variant]}
     variant_plan.pop("service", None)
@@ -79,11 +79,11 @@ def promote_variant(plan: Plan, variant: str) -> Plan:
 
 
 def record_name(config: Config, number: int) -> str:
-    """Name of a release's ConfigMap.
+    """Return the name of a release's ConfigMap.
 
     Args:
         config: names the app.
-        number: the release's.
+        number: number of the release.
 
     Returns:
         The name.
@@ -92,14 +92,14 @@ def record_name(config: Config, number: int) -> str:
 
 
 def record(config: Config, plan: Plan, number: int) -> Object:
-    """The experiment ConfigMap.
+    """Make the ConfigMap that records a release.
 
-    It is what the router mounts, and all that is needed to make this release again.
+    The router mounts it. It has everything that is needed to make this release again.
 
     Args:
         config: how the release is served.
         plan: from :func:`name_services`.
-        number: the release's.
+        number: number of the release.
 
     Returns:
         The object.

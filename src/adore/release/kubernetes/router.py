@@ -1,6 +1,6 @@
-"""The router on a cluster: Deployment, Service, autoscaler, disruption budget, route.
+"""Kubernetes objects of the router: Deployment, Service, autoscaler, budget, route.
 
-They are pure functions to dicts.
+The functions are pure and return dicts.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = ["router"]
 
 
 def router(config: Config, number: int) -> list[Object]:
-    """Everything of the router, the Deployment first.
+    """Make all objects of the router.
 
     Args:
-        config: how it is served.
-        number: of the release whose record it mounts.
+        config: how the router is served.
+        number: number of the release whose record it mounts.
 
     Returns:
-        The Deployment first, then what goes with it.
+        The Deployment, then all other objects.
     """
     objects = [_deployment(config, number), _service(config)]
     if config.router.most > config.router.replicas:
@@ -67,8 +67,8 @@ def _router_container(config: Config) -> Object:
         args=arguments,
         env=[{"name": "HOME", "value": "/tmp"}],
         ports=[{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-        # a new pod must reach a variant; one that runs stays in, to answer unranked rather
-        # than not at all
+        # A new pod must reach a variant. A running pod stays in service without one: an
+        # unranked list is better than an error.
         startupProbe=probe("/readyz", periodSeconds=1, failureThreshold=60),
         readinessProbe=probe("/healthz", periodSeconds=2, failureThreshold=2),
         livenessProbe=probe("/healthz", periodSeconds=10, failureThreshold=3),
@@ -110,10 +110,9 @@ def _deployment(config: Config, number: int) -> Object:
             "spec": pod_spec,
         },
     }
+    # An autoscaler owns the field; to set it as well would undo its scaling.
     if config.router.most <= config.router.replicas:
-        deployment_spec["replicas"] = (
-            config.router.replicas
-        )  # else the autoscaler's own field
+        deployment_spec["replicas"] = config.router.replicas
     return with_metadata(
         _of(config, "Deployment", deployment_spec), annotations=release_note
     )
@@ -148,7 +147,7 @@ def _autoscaler(config: Config) -> Object:
 
 
 PATHS = ("/rank", "/events")
-"""What the world may reach; the page, metrics and health stay inside."""
+"""Paths that are reachable from outside; page, metrics and health are internal."""
 
 
 def _http_route(config: Config) -> Object:

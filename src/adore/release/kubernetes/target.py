@@ -171,10 +171,11 @@ class KubernetesTarget:
 
     def _annotate(self, release: Release, key: str, text: str = "") -> None:
         """Annotate a release's record with what happened, and the time."""
-        timestamp = datetime.now(UTC).isoformat(timespec="seconds")
-        annotations = {key: f"{timestamp} {text}".strip()}
+        now = datetime.now(UTC)
+        timestamp = now.isoformat(timespec="seconds")
+        note = f"{timestamp} {text}".strip()
         name = record_name(self.config, release.number)
-        self.cluster.annotate("ConfigMap", name, annotations)
+        self.cluster.annotate("ConfigMap", name, {key: note})
 
     def _check_live(self, expected: Release) -> None:
         live_number = self._live_number()

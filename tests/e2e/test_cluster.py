@@ -421,7 +421,7 @@ def test_others_objects_and_fields_are_left_alone(
         patch,
         "--field-manager=hand",
     )
-    with pytest.raises(ConfigError, match=r"held by another manager .*hand.*--force"):
+    with pytest.raises(ConfigError, match=r"owned by another manager .*hand.*--force"):
         target.cluster.apply({**ours, "metadata": {**meta, "name": "shared"}})
     Cluster(config, target.cluster.api, force=True).apply(
         {**ours, "metadata": {**meta, "name": "shared"}}

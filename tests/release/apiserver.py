@@ -1,5 +1,6 @@
-"""A stand-in for the part of the Kubernetes API that a release speaks to:
-objects in memory, ready unless told.
+"""A stand-in for the part of the Kubernetes API that a release uses.
+
+Its objects are in memory, and ready unless a test breaks them.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ class ApiServer(StandIn):
             wanted = dict(
                 part.split("=") for part in query["labelSelector"][0].split(",")
             )
-            found = [o for (p, _), o in self.objects.items() if p == plural]
+            of_kind = [o for (p, _), o in self.objects.items() if p == plural]
             return 200, {
                 "items": [
                     o
-                    for o in found
+                    for o in of_kind
                     if wanted.items() <= o["metadata"]["labels"].items()
                 ]
             }

@@ -1,6 +1,4 @@
-"""Causes as the cluster tells them:
-states of pods, conditions and events in the shapes that a real cluster gave.
-"""
+"""Causes by states of pods, conditions and events, in the shapes of a real cluster."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ Object = dict[str, Any]
 MATCH = {"app": "isvc.x-predictor"}
 
 
-class Told:
+class StubCluster:
     """A cluster that has these pods, logs and warnings."""
 
     def __init__(
@@ -137,7 +135,7 @@ UNPLACED = {
     ],
 )
 def test_a_pod_says_why(one: Object, text: str, final: bool) -> None:
-    (cause,) = pod_causes(Told(one), "x")  # type: ignore[arg-type]
+    (cause,) = pod_causes(StubCluster(one), "x")  # type: ignore[arg-type]
     assert (
         cause.text.startswith("pod p: ") and text in cause.text and cause.final is final
     )
@@ -150,35 +148,35 @@ def test_what_only_starts_has_no_cause() -> None:
         pod(fresh),
         pod(),
     ):
-        assert pod_causes(Told(one, log="Started"), "x") == []  # type: ignore[arg-type]
+        assert pod_causes(StubCluster(one, log="Started"), "x") == []  # type: ignore[arg-type]
 
 
 def test_a_pod_that_runs_and_is_not_ready_speaks_for_itself() -> None:
     late = pod(container({"running": {"startedAt": ago(60)}}))
-    (cause,) = pod_causes(Told(late, log="variant control == not ready"), "x")  # type: ignore[arg-type]
+    (cause,) = pod_causes(StubCluster(late, log="variant control == not ready"), "x")  # type: ignore[arg-type]
     assert cause.text.endswith(
         "runs and is not ready; its log ends: variant control == not ready"
     )
     probe = {"reason": "Unhealthy", "message": "Startup probe failed: statuscode: 503"}
-    (cause,) = pod_causes(Told(late, warnings=(probe,)), "x")  # type: ignore[arg-type]
+    (cause,) = pod_causes(StubCluster(late, warnings=(probe,)), "x")  # type: ignore[arg-type]
     assert cause.text.endswith(
         "runs and is not ready Unhealthy Startup probe failed: statuscode: 503"
     )
 
 
-def test_a_volume_that_cannot_be_mounted_is_told_by_its_event() -> None:
+def test_a_volume_that_cannot_be_mounted_is_explained_by_its_event() -> None:
     waits = pod(container({"waiting": {"reason": "ContainerCreating"}}))
     event = {
         "reason": "FailedMount",
         "message": 'configmap "adore-experiment-7" not found',
     }
-    (cause,) = pod_causes(Told(waits, warnings=(event,)), "x")  # type: ignore[arg-type]
+    (cause,) = pod_causes(StubCluster(waits, warnings=(event,)), "x")  # type: ignore[arg-type]
     assert cause.text == 'pod p: FailedMount configmap "adore-experiment-7" not found'
 
 
-def test_the_same_words_of_several_pods_are_told_once() -> None:
+def test_the_same_words_of_several_pods_are_listed_once() -> None:
     two = [pod(container(NO_IMAGE), name=name) for name in "ab"]
-    assert len(pod_causes(Told(*two), "x")) == 1  # type: ignore[arg-type]
+    assert len(pod_causes(StubCluster(*two), "x")) == 1  # type: ignore[arg-type]
 
 
 def deployment(*conditions: Object) -> Object:
@@ -199,7 +197,7 @@ def deployment(*conditions: Object) -> Object:
         ),
     ],
 )
-def test_what_refuses_to_make_pods_is_told(message: str, final: bool) -> None:
+def test_what_refuses_to_make_pods_is_a_cause(message: str, final: bool) -> None:
     refused = {
         "type": "ReplicaFailure",
         "status": "True",
@@ -212,7 +210,7 @@ def test_what_refuses_to_make_pods_is_told(message: str, final: bool) -> None:
         "reason": "MinimumReplicasUnavailable",
         "message": "does not have",
     }
-    (cause,) = deployment_causes(Told(), deployment(refused, slow))  # type: ignore[arg-type]
+    (cause,) = deployment_causes(StubCluster(), deployment(refused, slow))  # type: ignore[arg-type]
     assert (
         cause.text == f"ReplicaFailure FailedCreate {message}" and cause.final is final
     )
@@ -232,7 +230,7 @@ def test_what_says_only_that_it_is_not_ready_is_no_cause() -> None:
         {"type": "Stopped", "status": "False", "severity": "Info"},
     ]
     service = {"metadata": {"name": "x"}, "status": {"conditions": conditions}}
-    assert service_causes(Told(), service, deployment()) == []  # type: ignore[arg-type]
+    assert service_causes(StubCluster(), service, deployment()) == []  # type: ignore[arg-type]
     failed = {
         "type": "PredictorReady",
         "status": "False",
@@ -242,5 +240,5 @@ def test_what_says_only_that_it_is_not_ready_is_no_cause() -> None:
     service["status"] = {
         "conditions": [*conditions, failed, {**failed, "type": "Ready"}]
     }
-    (cause,) = service_causes(Told(), service, None)  # type: ignore[arg-type]
+    (cause,) = service_causes(StubCluster(), service, None)  # type: ignore[arg-type]
     assert cause.text == "ReconcileFailed 63 characters"

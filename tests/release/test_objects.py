@@ -70,8 +70,8 @@ CONFIGS = {
 
 
 def one(things: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    (found,) = [t for t in things if t["kind"] == kind]
-    return found
+    (match,) = [t for t in things if t["kind"] == kind]
+    return match
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

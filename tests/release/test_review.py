@@ -286,11 +286,11 @@ def test_the_shops_words_hold_online_and_times_are_read_as_in_training(
         with_events(shipped, tmp_path, ubi),
         {**shipped[1], "actions": {"kauf": "purchase"}},
     )
-    plain, found = (
+    plain, translated = (
         analysed(live(*shipped), now=LATER),
         analysed(live(place, plan), now=LATER),
     )
-    assert found["metrics"] == plain["metrics"] and found["left_out"] == {
+    assert translated["metrics"] == plain["metrics"] and translated["left_out"] == {
         "exposures": 0,
         "events": 0,
     }

@@ -266,13 +266,13 @@ def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None
 @release_app.command("promote")
 def release_promote(
     variant: Annotated[
-        str, typer.Argument(help="The variant that everybody gets.")
+        str, typer.Argument(help="The variant that all shoppers get.")
     ] = "challenger",
     profile: Profile = "laptop",
     namespace: Namespace = "",
     force: Force = False,
 ) -> None:
-    """End the live experiment: one variant's model becomes the control and serves everybody."""
+    """End the live experiment: one variant's model becomes the control and serves all."""
     number = _target(profile, namespace, force=force).promote(variant)
     typer.echo(f"release {number} is live")
 
@@ -286,7 +286,7 @@ def release_rollback(
     namespace: Namespace = "",
     force: Force = False,
 ) -> None:
-    """Serve an earlier release again; its servers are still up, so only the router goes over."""
+    """Serve an earlier release again; its servers are still up, so only the router switches."""
     number = _target(profile, namespace, force=force).rollback(to)
     typer.echo(f"release {number} is live")
 

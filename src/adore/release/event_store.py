@@ -86,8 +86,8 @@ def _json_fields(columns: Sequence[str]) -> str:
     select_list = ", ".join(
         f"fields[{position}] AS {column}" for position, column in enumerate(columns, 1)
     )
-    # A line that is no JSON comes as null, so that it counts as a bad row.
     json_paths = [f"$.{column}" for column in columns]
+    # A line that is no JSON becomes null (ignore_errors), so that it counts as a bad row.
     return f"""SELECT {select_list}, text FROM (
         SELECT json->>{json_paths} AS fields, json::VARCHAR AS text
         FROM read_ndjson_objects(?, ignore_errors = true))"""

@@ -122,7 +122,7 @@ def is_ready(thing: Object) -> bool:
 
 
 def _failure_cause(pod: Object, container: Object) -> Cause | None:
-    """Cause of a container that failed, now or before its restart; final after some."""
+    """Find why a container failed, now or before its restart; repeated crashes are final."""
     if container.get("ready"):
         return None
     # In a crash loop the container is waiting now, and the exit is in its last state.

@@ -87,7 +87,7 @@ def _translate(error: Any, subject: str, verb: str) -> AdoreError:
     if error.status == 409:
         advice = "remove the other manager's fields, or use --force to take them over"
         return ConfigError(
-            f"{subject} == held by another manager ({message}), must be ours alone; {advice}"
+            f"{subject} == owned by another manager ({message}), must be ours alone; {advice}"
         )
     if error.status in (400, 403, 422):
         return ConfigError(

@@ -40,8 +40,8 @@ def find_causes(
     if live_object is None:
         return [Cause(f"{title(thing)} is not there")]
     if thing["kind"] == "InferenceService":
-        return _service_faults(cluster, live_object, least)
-    return _deployment_faults(cluster, live_object)
+        return _find_service_causes(cluster, live_object, least)
+    return _find_deployment_causes(cluster, live_object)
 
 
 def _count(deployment: Object, count_name: str) -> int:
@@ -63,7 +63,7 @@ def _is_rolled_out(deployment: Object, pod_digest: str) -> bool:
     return updated_pods == _count(deployment, "replicas")
 
 
-def _service_faults(
+def _find_service_causes(
     cluster: Cluster, service: Object, least: int | None
 ) -> list[Cause]:
     """Find why a service does not serve, by the Deployment that KServe made for it.
@@ -80,9 +80,9 @@ def _service_faults(
     service_name = service["metadata"]["name"]
     pod_digest = service["metadata"].get("annotations", {}).get(POD, "")
     deployment = cluster.get("Deployment", f"{service_name}-predictor")
-    wanted_pods = (
-        service["spec"]["predictor"]["minReplicas"] if least is None else least
-    )
+    wanted_pods = service["spec"]["predictor"]["minReplicas"]
+    if least is not None:
+        wanted_pods = least
 
     # KServe reports ready only with all pods: with ``least`` the Deployment alone decides.
     if deployment and (least is not None or is_ready(service)):
@@ -98,15 +98,14 @@ def _service_faults(
     return [Cause("KServe made no Deployment yet; is it up?")]
 
 
-def _deployment_faults(cluster: Cluster, deployment: Object) -> list[Cause]:
+def _find_deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
     wanted_pods = deployment["spec"].get("replicas", 1)
     count_names = ("updatedReplicas", "replicas", "availableReplicas")
     counts = [_count(deployment, count_name) for count_name in count_names]
     if _observed(deployment) and counts == [wanted_pods] * 3:
         return []
-    return deployment_causes(cluster, deployment) or [
-        Cause(_progress(deployment, wanted_pods))
-    ]
+    causes = deployment_causes(cluster, deployment)
+    return causes or [Cause(_progress(deployment, wanted_pods))]
 
 
 def _progress(deployment: Object, wanted_pods: int) -> str:

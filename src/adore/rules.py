@@ -117,6 +117,7 @@ class Rule(BaseModel):
         if any(len(group) < 2 for group in self.synonyms):
             yield "a group of synonyms has one word: add another or remove it"
 
+        # A word in two groups says that both mean the same.
         repeated = sorted([word for word, count in counts.items() if count > 1])
         if repeated:
             yield f"synonyms {repeated} stand twice: merge their groups"

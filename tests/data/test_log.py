@@ -439,6 +439,22 @@ def test_a_log_of_clicks_alone_is_kept_and_said(tmp_path: Path) -> None:
     )
 
 
+def test_a_search_in_one_part_of_a_log_removes_no_event_of_another(
+    tmp_path: Path,
+) -> None:
+    search = {
+        "query_id": "q1",
+        "user_query": "camp kettle",
+        "action_name": "",
+        "timestamp": WHEN,
+    }
+    parts = {"events-2": shown("ab")}
+    assert read(tmp_path, [search], **parts) == [
+        ("q1", "impression", "a", 1),
+        ("q1", "impression", "b", 2),
+    ]
+
+
 def test_what_a_search_returned_counts_where_no_impression_is_logged(
     tmp_path: Path,
 ) -> None:

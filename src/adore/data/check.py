@@ -165,7 +165,9 @@ def _attribute_names(shop: Shop) -> str:
     attribute_names = [name for name, _ in counts.most_common(MAX_NAMES)]
     shown_names = ", ".join(attribute_names)
     hidden = len(counts) - MAX_NAMES
-    return f"{shown_names} and {hidden} more" if hidden > 0 else shown_names
+    if hidden > 0:
+        return f"{shown_names} and {hidden} more"
+    return shown_names
 
 
 def _file_lines(file_report: FileReport, shop: Shop) -> Iterator[str]:
@@ -383,8 +385,11 @@ def _kto(shop: Shop) -> _Ability:
             description += "; shoppers are simulated instead"
         return _Ability(False, description)
 
-    actions = {row["action_name"] for row in events}
-    clients = {row["client_id"] for row in events}
+    actions = set()
+    clients = set()
+    for event_row in events:
+        actions.add(event_row["action_name"])
+        clients.add(event_row["client_id"])
     missing = [action for action in ("impression", "purchase") if action not in actions]
     description = (
         f"KTO on behaviour: {len(events):,} events of {len(clients):,} shoppers"

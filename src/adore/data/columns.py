@@ -153,7 +153,8 @@ def rename_columns(
     for theirs, our_name in renamed.items():
         names.setdefault(theirs, our_name)
 
-    if any(theirs != our_name for theirs, our_name in names.items()):
+    changed = any(theirs != our_name for theirs, our_name in names.items())
+    if changed:
         for index, (line_number, source_row) in enumerate(rows.good):
             renamed_row = {names[column]: value for column, value in source_row.items()}
             rows.good[index] = (line_number, renamed_row)
@@ -224,7 +225,10 @@ def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     # Exact names first, then similar ones, then columns that contain a name. Reversed, so that
     # of two columns with one spelling the first wins.
     by_name = {normalise_name(column): column for column in reversed(columns)}
-    likely = [by_name[spelling] for spelling in spellings if spelling in by_name]
+    likely = []
+    for spelling in spellings:
+        if spelling in by_name:
+            likely.append(by_name[spelling])
 
     for spelling in spellings[:6]:
         for close_name in difflib.get_close_matches(spelling, by_name, 2, 0.75):

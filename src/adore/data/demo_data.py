@@ -124,9 +124,13 @@ _WORLDS: dict[str, _World[Any, Any]] = {
 
 def _write_lines(path: Path, rows: Iterable[Row]) -> None:
     """JSON lines, compressed where the file's name ends so."""
-    lines = [json.dumps(line_row, ensure_ascii=False) + "\n" for line_row in rows]
+    lines = []
+    for line_row in rows:
+        json_text = json.dumps(line_row, ensure_ascii=False)
+        lines.append(f"{json_text}\n")
     content = "".join(lines).encode()
     if path.suffix == ".gz":
+        # A time in the file would give the same shop other bytes at every run.
         content = gzip.compress(content, mtime=0)
     path.write_bytes(content)
 
@@ -146,9 +150,10 @@ def _candidates(
         by_grade[world.true_grade(intent, candidate)].append(candidate)
 
     irrelevant = by_grade[Grade.IRRELEVANT]
-    near_misses = [
-        candidate for candidate in irrelevant if world.is_near_miss(intent, candidate)
-    ]
+    near_misses = []
+    for candidate in irrelevant:
+        if world.is_near_miss(intent, candidate):
+            near_misses.append(candidate)
 
     third = count // 3
     eighth = count // 8
@@ -161,15 +166,17 @@ def _candidates(
 
     # The rest of the list is whatever else the shop sells.
     chosen_ids = {candidate.item_id for candidate in chosen}
-    others = [
-        candidate for candidate in irrelevant if candidate.item_id not in chosen_ids
-    ]
+    others = []
+    for candidate in irrelevant:
+        if candidate.item_id not in chosen_ids:
+            others.append(candidate)
     chosen += others[: count - len(chosen)]
 
-    grades = {
-        candidate.item_id: int(world.true_grade(intent, candidate))
-        for candidate in chosen
-    }
+    grades = {}
+    for candidate in chosen:
+        grade = world.true_grade(intent, candidate)
+        grades[candidate.item_id] = int(grade)
+    # By item, so that the order says nothing of the grade.
     return dict(sorted(grades.items()))
 
 
@@ -210,9 +217,8 @@ def _simulate_events(
             query_id = rng.choice(query_ids)
             grades = lists[query_id]
             ranking = noisy_ranking(grades, rng)
-            for event_row in shoppers.visit(
-                user, query_id, ranking, grades, visit=visit
-            ):
+            events = shoppers.visit(user, query_id, ranking, grades, visit=visit)
+            for event_row in events:
                 rows_by_id[event_row["event_id"]] = event_row
 
     in_order = sorted(rows_by_id.values(), key=_time_order)
@@ -277,9 +283,8 @@ def run(config: Config, output: Path) -> dict[str, float]:
     texts = []
     for query_id, text in queries.items():
         texts.append({"query_id": query_id, "query": text})
-    _write_lines(
-        output / "items.jsonl.gz", (world.item_row(item, rng) for item in items)
-    )
+    item_rows = [world.item_row(item, rng) for item in items]
+    _write_lines(output / "items.jsonl.gz", item_rows)
     _write_lines(output / "queries.jsonl", texts)
     _write_lines(output / "judgements.jsonl", judgements)
     _write_lines(output / "truth.jsonl.gz", _truth_rows(lists))

@@ -180,7 +180,9 @@ def make_products(rng: random.Random, count: int) -> list[Product]:
         for flag in FLAGS:
             fields[flag] = rng.random() < FLAG_SHARE
 
-        volume = rng.choice(product_type.volumes) if product_type.volumes else 0
+        volume = 0
+        if product_type.volumes:
+            volume = rng.choice(product_type.volumes)
         is_part = rng.random() < PART_SHARE
         products.append(Product(FIRST_ID + number, index, is_part, volume, fields))
     return products
@@ -283,7 +285,8 @@ def _grade_of_value(intent: Intent, product: Product, *, has_value: bool) -> Gra
 
 def _are_of_one_family(intent: Intent, product: Product) -> bool:
     intended = PRODUCT_TYPES[intent.product_type]
-    return intended.family == PRODUCT_TYPES[product.product_type].family
+    offered = PRODUCT_TYPES[product.product_type]
+    return intended.family == offered.family
 
 
 def is_near_miss(intent: Intent, product: Product) -> bool:

@@ -200,6 +200,7 @@ def make_intents(rng: random.Random, count: int) -> list[Intent]:
             "without_option": True,
         }
         available = [property_name for property_name, value in choices.items() if value]
+        # Shoppers ask for one or two properties more often than for none or three.
         number = rng.choice((0, 1, 1, 2, 2, 3))
         names = rng.sample(available, k=min(len(available), number))
         properties = {property_name: choices[property_name] for property_name in names}

@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -327,13 +328,9 @@ def _read_csv(
 
 def _unique_columns(columns: Iterable[str], file_name: str) -> list[str]:
     column_names = [column.strip() for column in columns]
-    repeated = sorted(
-        {
-            column_name
-            for column_name in column_names
-            if column_name and column_names.count(column_name) > 1
-        }
-    )
+    # Columns without a name may be several: nobody can mean them.
+    counts = Counter(filter(None, column_names))
+    repeated = sorted(name for name, count in counts.items() if count > 1)
     check(
         not repeated,
         f"columns of {file_name}",

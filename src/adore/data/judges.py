@@ -54,7 +54,8 @@ def _majority(votes: Counter[int]) -> int:
 def _median(votes: Counter[int]) -> int:
     """The middle grade; of an even number, the lower of the two."""
     ordered = sorted(votes.elements())
-    return ordered[(len(ordered) - 1) // 2]
+    middle = (len(ordered) - 1) // 2
+    return ordered[middle]
 
 
 def agreement(votes: list[Counter[int]]) -> float | None:
@@ -117,8 +118,9 @@ def aggregate_judgements(
             split.append(pair)
 
     if split and not method:
-        query_id, item_id = split[0]
-        best_first = sorted(votes[split[0]].elements(), reverse=True)
+        first_split = split[0]
+        query_id, item_id = first_split
+        best_first = sorted(votes[first_split].elements(), reverse=True)
         letters = " ".join(map(_letter, best_first))
         raise DataError(
             f"judgements of a pair in {file_name} == {letters} of {query_id!r}, {item_id!r} "
@@ -128,7 +130,9 @@ def aggregate_judgements(
         )
 
     # The votes are kept only where judges disagree anywhere: else they say nothing more.
-    choose = _median if method == "median" else _majority
+    choose = _majority
+    if method == "median":
+        choose = _median
     grade_rows: list[Row] = []
     vote_rows: list[Row] = []
     for (query_id, item_id), of_pair in votes.items():

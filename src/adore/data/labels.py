@@ -6,6 +6,7 @@ A label that is not plain is an error that asks for its meaning; nothing is gues
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -100,8 +101,9 @@ class LabelScale:
         """Map a label to its grade; None where it is blank or mapped to unrated."""
         canonical = canonical_label(label)
         if self.thresholds and canonical:
+            # The grade is the number of thresholds that the rating reaches.
             rating = float(canonical)
-            return sum(rating >= threshold for threshold in self.thresholds)
+            return bisect_right(self.thresholds, rating)
         return self.grades.get(canonical)
 
     @property
@@ -156,23 +158,27 @@ def _list_labels(counts: Mapping[str, int]) -> str:
     shown_labels = ", ".join(parts)
 
     hidden = len(ordered) - MAX_SHOWN
-    return f"{shown_labels} and {hidden} more" if hidden > 0 else shown_labels
+    if hidden > 0:
+        return f"{shown_labels} and {hidden} more"
+    return shown_labels
 
 
 def _map_template(counts: Mapping[str, int]) -> str:
     """A map to copy into dataset.yaml, for its writer to correct."""
-    # Numbers are spread over the grades.
     pairs = []
     numbers = sorted(filter(_is_number, counts), key=float)
     if numbers and len(numbers) == len(counts):
+        # The lowest number is 0 and the highest 3; the others are spread between them.
         last_index = max(1, len(numbers) - 1)
         for index, label in enumerate(numbers):
-            pairs.append(f"{label}: {round(3 * index / last_index)}")
+            proposed = round(3 * index / last_index)
+            pairs.append(f"{label}: {proposed}")
     else:
         for label in sorted(counts):
             grade = _WORDS.get(canonical_label(label), "GRADE")
             pairs.append(f"{label}: {grade}")
-    return "labels: {" + ", ".join(pairs[:MAX_SHOWN]) + "}"
+    listed = ", ".join(pairs[:MAX_SHOWN])
+    return f"labels: {{{listed}}}"
 
 
 def _label_error(

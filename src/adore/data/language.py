@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -212,9 +213,11 @@ def language_shares(texts: Iterable[str]) -> dict[str, float]:
     import numpy as np  # not in the router's image, which only reads items
 
     distinct = dict.fromkeys(texts)
-    sample = _sample(
-        [sample_text for sample_text in distinct if _letters(sample_text) >= _MIN_WORD]
-    )
+    with_words = []
+    for text in distinct:
+        if _letters(text) >= _MIN_WORD:
+            with_words.append(text)
+    sample = _sample(with_words)
     if len(sample) < _MIN_TEXTS or sum(map(_letters, sample)) < _MIN_LETTERS:
         return {}
 
@@ -250,8 +253,10 @@ def _letters(text: str) -> int:
 
 def _sample(texts: Sequence[str]) -> list[str]:
     """At most :data:`_SAMPLE` texts, evenly from all of them."""
-    step = max(1, -(-len(texts) // _SAMPLE))
-    return [text[:_TEXT_LENGTH] for text in texts[::step]]
+    # Rounded up, so that the sample is never larger than that.
+    step = max(1, math.ceil(len(texts) / _SAMPLE))
+    evenly_spaced = texts[::step]
+    return [text[:_TEXT_LENGTH] for text in evenly_spaced]
 
 
 @lru_cache(maxsize=1)

@@ -82,16 +82,14 @@ def split_searches(log_rows: Rows) -> list[NumberedRow]:
         The searches.
     """
     searches = []
+    others = []
     for line_number, logged_row in log_rows.good:
-        if logged_row.get("action_name") in (None, "") and logged_row.get("user_query"):
+        has_action = logged_row.get("action_name") not in (None, "")
+        if logged_row.get("user_query") and not has_action:
             searches.append((line_number, logged_row))
-    if not searches:
-        return searches
-
-    search_lines = {line_number for line_number, _ in searches}
-    log_rows.good = [
-        numbered for numbered in log_rows.good if numbered[0] not in search_lines
-    ]
+        else:
+            others.append((line_number, logged_row))
+    log_rows.good = others
     return searches
 
 
@@ -296,21 +294,10 @@ def _is_exposure(event: _LogEvent) -> bool:
     return event["event_id"].startswith(EXPOSURE_PREFIX)
 
 
-def _first_position(events: list[_LogEvent], configured: str) -> int:
-    """0 or 1: the number of a list's first position."""
+def _begin_at_zero(positioned: list[_LogEvent]) -> bool:
+    """Whether the positions of impressions show that lists count from 0."""
     # A list that counts from 0 has one item at 0; where 0 means that the position is unknown,
     # several items have it.
-    if configured:
-        return int(configured)
-
-    positioned = []
-    for event in events:
-        if event["position"] is not None and not _is_exposure(event):
-            positioned.append(event)
-    zeros = sum(event["position"] == 0 for event in positioned)
-    if zeros <= MIN_ZERO_SHARE * len(positioned):
-        return 1
-
     at_zero: dict[_Key, set[str]] = defaultdict(set)
     lists: dict[_Key, set[int | None]] = defaultdict(set)
     for event in filter(_is_impression, positioned):
@@ -320,11 +307,40 @@ def _first_position(events: list[_LogEvent], configured: str) -> int:
             at_zero[list_key].add(event["object_id"])
 
     # Lists count from 0 if a list has one item there, and half of the longer lists have one.
-    single = sum(len(item_ids) == 1 for item_ids in at_zero.values())
-    longer = [list_key for list_key, positions in lists.items() if len(positions) > 1]
-    with_zero = sum(list_key in at_zero for list_key in longer)
+    single = 0
+    for item_ids in at_zero.values():
+        if len(item_ids) == 1:
+            single += 1
     one_item_each = single >= 0.9 * max(1, len(at_zero))
-    if one_item_each and longer and with_zero >= 0.5 * len(longer):
+
+    longer = 0
+    with_zero = 0
+    for list_key, positions in lists.items():
+        if len(positions) > 1:
+            longer += 1
+            if list_key in at_zero:
+                with_zero += 1
+    return one_item_each and longer > 0 and with_zero >= 0.5 * longer
+
+
+def _first_position(events: list[_LogEvent], configured: str) -> int:
+    """0 or 1: the number of a list's first position."""
+    if configured:
+        return int(configured)
+
+    positioned = []
+    zeros = 0
+    for event in events:
+        # The router's positions are known to count from 1.
+        if event["position"] is None or _is_exposure(event):
+            continue
+        positioned.append(event)
+        if event["position"] == 0:
+            zeros += 1
+    if zeros <= MIN_ZERO_SHARE * len(positioned):
+        return 1
+
+    if _begin_at_zero(positioned):
         return 0
     raise DataError(
         f"positions == 0 in {zeros} of {len(positioned)} events, must be told apart: "

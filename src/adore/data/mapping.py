@@ -59,8 +59,13 @@ def map_rows(
     report.columns = describe_columns(column_names, table_name, info.attributes)
     report.columns.preset = preset_title(columns, table_name)
     if table_name == "events":
+        # Columns such as ``event_attributes.position`` are not of the table; the log's reader
+        # knows them.
         nested = flat_fields(columns)
-        ignored = [column for column in report.columns.ignored if column not in nested]
+        ignored = []
+        for column in report.columns.ignored:
+            if column not in nested:
+                ignored.append(column)
         report.columns.became |= nested
         report.columns.ignored = ignored
     return rows
@@ -113,6 +118,7 @@ class ItemParser:
 
     def __init__(self, info: DatasetInfo | None = None) -> None:
         self.info = info or DatasetInfo()
+        # By the columns of a row: a client sends most of its items in the same ones.
         self._names: dict[tuple[str, ...], dict[str, str] | None] = {}
 
     def map_columns(self, source_row: Row) -> Row:
@@ -163,13 +169,13 @@ class ItemParser:
 
     def _convert(self, source_row: Row) -> Row:
         """The row by its preset; as it is where the preset does not make one item of it."""
-        info = self.info.model_copy(
-            update={"columns": {"items": self._own_columns(source_row)}}
-        )
+        own_columns = self._own_columns(source_row)
+        info = self.info.model_copy(update={"columns": {"items": own_columns}})
+
         report = FileReport("the item", "items", "JSON")
-        mapped_rows = map_rows(
-            Rows([(1, dict(source_row))]), "items", info, report, list(source_row)
-        )
+        one_row = Rows([(1, dict(source_row))])
+        columns = list(source_row)
+        mapped_rows = map_rows(one_row, "items", info, report, columns)
         if len(mapped_rows.good) != 1:
             return source_row
         _, item = mapped_rows.good[0]

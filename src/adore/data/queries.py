@@ -146,9 +146,8 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[Row]:
 
         # Later splits are held out more.
         normalised = normalise_query(query_text)
-        split_of_text[normalised] = max(
-            split_of_text.get(normalised, 0), SPLITS.index(split)
-        )
+        earlier = split_of_text.get(normalised, 0)
+        split_of_text[normalised] = max(earlier, SPLITS.index(split))
         texts[parse_id(query_row["query_id"])] = query_text
 
     queries = []
@@ -171,8 +170,11 @@ def read_requests(rows: Rows, queries: list[Row], limit: int) -> list[Row]:
     Returns:
         Rows of the ``queries`` table.
     """
-    known_texts = {normalise_query(query_text["query"]) for query_text in queries}
-    known_ids = {query_text["query_id"] for query_text in queries}
+    known_texts = set()
+    known_ids = set()
+    for query_row in queries:
+        known_texts.add(normalise_query(query_row["query"]))
+        known_ids.add(query_row["query_id"])
 
     requests: list[Row] = []
     for line_number, request_row in rows.good:

@@ -290,8 +290,9 @@ class _Reader:
         return list(texts)
 
     def _finder(self, searches: dict[str, str] | None = None) -> QueryFinder:
+        queries = self.shop.tables["queries"]
         judged = self.shop.ids("judgements", "query_id")
-        return QueryFinder(self.shop.tables["queries"], self.same, judged, searches)
+        return QueryFinder(queries, self.same, judged, searches)
 
     def _read_judgements(self, table_name: str) -> None:
         shop = self.shop
@@ -301,7 +302,9 @@ class _Reader:
             return
 
         files = [file.name for file in self.report.files if file.table == table_name]
-        file_name = files[0] if files else table_name
+        file_name = table_name
+        if files:
+            file_name = files[0]
         try:
             scale, judgements = grade_rows(
                 judgement_rows,
@@ -377,9 +380,8 @@ class _Reader:
 
         searches = [*self._rows("searches").good, *split_searches(event_rows)]
         event_rows.good += exposure_events(exposures)
-        if event_rows.good and search_impressions(
-            event_rows, searches, shop.info.actions
-        ):
+        actions = shop.info.actions
+        if event_rows.good and search_impressions(event_rows, searches, actions):
             self.report.notes.append(
                 "no impressions in the log: "
                 "what each search returned (query_response_hit_ids) counts"
@@ -391,7 +393,7 @@ class _Reader:
                 event_rows,
                 self._finder(_texts_by_id(searches)),
                 shop.ids("items", "item_id"),
-                shop.info.actions,
+                actions,
                 shop.info.first_position,
             )
         finally:
@@ -413,8 +415,9 @@ class _Reader:
             for table_row in self.shop.tables[table_name]:
                 texts.append(table_row[column])
 
-        language = choose_language(self.shop.info.language, texts)
-        self.shop.info = self.shop.info.model_copy(update={"language": language.code})
+        info = self.shop.info
+        language = choose_language(info.language, texts)
+        self.shop.info = info.model_copy(update={"language": language.code})
         self.report.language = language
         self.report.notes += language.warnings()
 

@@ -60,7 +60,9 @@ def noisy_ranking(
     Returns:
         Item ids, best first.
     """
-    scores = {item_id: grade + rng.gauss(0, noise) for item_id, grade in grades.items()}
+    scores: dict[str, float] = {}
+    for item_id, grade in grades.items():
+        scores[item_id] = grade + rng.gauss(0, noise)
     return sorted(scores, key=lambda item_id: -scores[item_id])
 
 
@@ -156,12 +158,15 @@ class Shoppers:
     def _start(self, user: int, visit: int) -> int:
         if self.is_bot(user):  # bots come in bursts
             return START_MS + visit * BURST_MS
+
         moment = _uniform(self.seed, "time", user, visit)
-        return START_MS + int(moment * LOG_DAYS * DAY_MS)
+        since_start = int(moment * LOG_DAYS * DAY_MS)
+        return START_MS + since_start
 
     def _actions(self, user: int, exposure: _Exposure) -> tuple[str, ...]:
         """What the shopper does with the item, after its impression."""
         if self.is_bot(user):
+            # All bots push the same items, as one who pays for them would want.
             pushed = _uniform(self.seed, "pushed", exposure.item_id) < PUSHED_SHARE
             return _PURCHASE if pushed else ()
 
@@ -178,10 +183,12 @@ class Shoppers:
         if draw("click") >= CLICK_PROBABILITY[grade]:
             return ()
 
+        # To a tolerant shopper a substitute is nearly as good as the exact item.
         purchase = PURCHASE_PROBABILITY[grade]
         if grade == 2 and self.is_tolerant(user):
             purchase = PURCHASE_PROBABILITY[3] * TOLERANCE
         if draw("buy") >= purchase:
+            # Who does not buy may still have put the item into the cart.
             return _PURCHASE[:2] if draw("cart") < purchase else _PURCHASE[:1]
         if draw("return") < RETURN_PROBABILITY[grade]:
             return (*_PURCHASE, "return")

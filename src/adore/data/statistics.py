@@ -101,7 +101,8 @@ def _coverage(items: pl.DataFrame) -> dict[str, float]:
     total = max(1, items.height)
     coverage = {}
     for field_name, is_filled in filled.items():
-        coverage[field_name] = round(int(is_filled.sum()) / total, 4)
+        filled_items = int(is_filled.sum())
+        coverage[field_name] = round(filled_items / total, 4)
     return coverage
 
 

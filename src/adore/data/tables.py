@@ -202,7 +202,9 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[Row]:
             f"(line {first_malformed.line}: {first_malformed.row[:80]})"
         )
 
-    missing = set(named or ()) - {item_row["item_id"] for item_row in table_rows}
+    missing = set(named or ())
+    for item_row in table_rows:
+        missing.discard(item_row["item_id"])
     for malformed in rows.bad:
         if ids_by_line.get(malformed.line) in missing:
             raise DataError(
@@ -226,7 +228,8 @@ def _to_frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
     column_names = [column for column in columns if column in in_file]
     records = []
     for file_row in rows:
-        records.append({name: file_row.get(name) for name in column_names})
+        record = {name: file_row.get(name) for name in column_names}
+        records.append(record)
     return pl.DataFrame(records, infer_schema_length=None, strict=False)
 
 
@@ -279,8 +282,10 @@ def read_pairs(place: str) -> pl.DataFrame:
 
 def _is_unread_label(label: object) -> bool:
     """Whether a label is text other than a number from 0 on."""
+    if not isinstance(label, str):
+        return False
     canonical = canonical_label(label)
-    return bool(canonical) and isinstance(label, str) and not canonical.isdecimal()
+    return bool(canonical) and not canonical.isdecimal()
 
 
 def read_scores(place: str) -> pl.DataFrame:

@@ -100,4 +100,5 @@ def _parse_datetime(text: str, value: object) -> datetime:
 
 def _with_zone(time: str, zone: str) -> datetime:
     name = _ZONES.get(zone.upper(), zone)
-    return datetime.fromisoformat(time).replace(tzinfo=ZoneInfo(name))
+    local_time = datetime.fromisoformat(time)
+    return local_time.replace(tzinfo=ZoneInfo(name))

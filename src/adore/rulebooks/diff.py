@@ -211,12 +211,13 @@ def _with_texts(
     pairs: pl.DataFrame, prepared: Path, *, category: str, split: str
 ) -> pl.DataFrame:
     """The pairs with texts and human grades, of one category or split where it is given."""
-    items = read_table(prepared, "items").select("item_id", "title", "category")
+    items = read_table(prepared, "items")
+    texts = items.select("item_id", "title", "category")
     queries = read_table(prepared, "queries").select("query_id", "query", "split")
     judgements = read_table(prepared, "judgements")
     # Pairs stay even where the run does not know their query or item.
     pairs = pairs.join(queries, on="query_id", how="left")
-    pairs = pairs.join(items, on="item_id", how="left")
+    pairs = pairs.join(texts, on="item_id", how="left")
     pairs = pairs.join(judgements, on=PAIR, how="left").sort(PAIR)
 
     if category:
@@ -392,7 +393,8 @@ def _table_lines(table: dict[str, dict[str, int]]) -> Iterator[str]:
     """Grades by a down, grades by b across."""
     yield _table_row(["", *_LETTERS])
     for grade_before in _LETTERS:
-        yield _table_row([grade_before, *table[grade_before].values()])
+        counts = table[grade_before].values()
+        yield _table_row([grade_before, *counts])
 
 
 def _table_row(cells: Iterable[object]) -> str:
@@ -408,10 +410,13 @@ def _example_lines(example: ChangedPair) -> Iterator[str]:
     title = pair.get("title", pair["item_id"])
     yield f"{before.grade} -> {after.grade}  {query!r} | {title[:80]}"
 
+    # The lower grade is the one that some rule had a reason for.
     lower = before
     if LABELS[after.grade] < LABELS[before.grade]:
         lower = after
-    people = f" (people: {example.human})" if example.human else ""
+    people = ""
+    if example.human:
+        people = f" (people: {example.human})"
     yield f"        {lower.reason[:150]}{people}"
 
 

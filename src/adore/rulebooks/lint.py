@@ -118,7 +118,9 @@ def lint(text: str, language: str = "en") -> list[Finding]:
         for book_check in BOOK_CHECKS:
             issues += book_check(book)
 
-    line_of_rule = {rule.id: rule_lines[index] for index, rule in valid_rules.items()}
+    line_of_rule = {}
+    for index, rule in valid_rules.items():
+        line_of_rule[rule.id] = rule_lines[index]
     findings = {*repeated_keys, *schema_faults, *_locate(issues, line_of_rule)}
     return sorted(findings)
 
@@ -138,7 +140,9 @@ def _locate(issues: Iterable[Issue], lines: Mapping[str, int]) -> Iterator[Findi
 
 def _yaml_fault(error: Exception) -> Finding:
     problem_mark = getattr(error, "problem_mark", None)
-    line_number = problem_mark.line + 1 if problem_mark else 1
+    line_number = 1
+    if problem_mark:
+        line_number += problem_mark.line
     problem = getattr(error, "problem", error)
     return Finding(line_number, "error", f"not YAML: {problem}; mend it")
 
@@ -147,7 +151,8 @@ def _rule_lines(node: yaml.MappingNode) -> list[int]:
     """The line of each rule, 1 = first."""
     for key_node, value_node in node.value:
         if key_node.value == "rules" and isinstance(value_node, yaml.SequenceNode):
-            return [rule_node.start_mark.line + 1 for rule_node in value_node.value]
+            marks = [rule_node.start_mark for rule_node in value_node.value]
+            return [mark.line + 1 for mark in marks]  # YAML's first line is 0
     return []
 
 
@@ -408,9 +413,10 @@ def _grades(book: RuleBook) -> Iterator[Issue]:
 def _coverage(book: RuleBook) -> Iterator[Issue]:
     with_rule = {rule.attribute for rule in book.rules}
     for level in sorted(set(ATTRIBUTES.values())):
-        attributes = [
-            name for name, of_level in ATTRIBUTES.items() if of_level == level
-        ]
+        attributes = []
+        for name, of_level in ATTRIBUTES.items():
+            if of_level == level:
+                attributes.append(name)
         if with_rule.isdisjoint(attributes):
             yield _warning(
                 f"level {level} is unused: no rule for {', '.join(attributes)}; add one"

@@ -125,16 +125,23 @@ class AttributeCounts:
         Args:
             stated_values: what it states.
         """
-        if any(
-            stated_value.where.split(".")[0] in _FIELDS
-            for stated_value in stated_values
-        ):
+        in_field = False
+        # An item that repeats a value counts once.
+        distinct_values = set()
+        distinct_quotes = set()
+        for stated_value in stated_values:
+            distinct_values.add(stated_value.value)
+            distinct_quotes.add(stated_value.quote)
+            field_name = stated_value.where.split(".")[0]
+            if field_name in _FIELDS:
+                in_field = True
+
+        if in_field:
             self.fields += 1
         else:
             self.text += 1
-        # An item that repeats a value counts once.
-        self.values.update({stated_value.value for stated_value in stated_values})
-        self.quotes.update({stated_value.quote for stated_value in stated_values})
+        self.values.update(distinct_values)
+        self.quotes.update(distinct_quotes)
 
 
 @dataclass(frozen=True)
@@ -243,14 +250,12 @@ def survey(catalogue: Catalogue) -> Survey:
     """
     # The catalogue's own lexicon, as in the step evidence.
     reader = Reader(Lexicon.mine(catalogue.items, catalogue.language))
-    items = {
-        catalogue_item.item_id: reader.read_item(catalogue_item)
-        for catalogue_item in catalogue.items
-    }
-    queries = {
-        key: reader.read_query(query_text)
-        for key, query_text in catalogue.queries.items()
-    }
+    items = {}
+    for catalogue_item in catalogue.items:
+        items[catalogue_item.item_id] = reader.read_item(catalogue_item)
+    queries = {}
+    for query_id, query_text in catalogue.queries.items():
+        queries[query_id] = reader.read_query(query_text)
 
     judged_pairs = []
     for judged in catalogue.judged:
@@ -344,8 +349,9 @@ def _count_judgement(
         if evidence_piece.state != "match" and evidence_piece.attribute != "feature":
             against.append(evidence_piece)
     if len(against) == 1:
-        human = attributes[against[0].attribute].human
-        human[against[0].state, pair.grade] += 1
+        only_piece = against[0]
+        human = attributes[only_piece.attribute].human
+        human[only_piece.state, pair.grade] += 1
 
 
 # ---------------------------------------------------------------- synonyms

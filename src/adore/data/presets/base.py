@@ -148,7 +148,10 @@ def renaming(
     """
     patterns = []
     for pattern in ignored:
-        patterns.append(pattern if "*" in pattern else normalise_name(pattern))
+        if "*" in pattern:  # normalised already, and would lose the star
+            patterns.append(pattern)
+        else:
+            patterns.append(normalise_name(pattern))
 
     def is_ignored(column: str) -> bool:
         name = normalise_name(column)
@@ -229,8 +232,8 @@ def plain_text(value: object) -> str:
     parser.feed(text)
     parser.close()
     lines = []
-    for line_number in "".join(parser.parts).split("\n"):
-        stripped = re.sub(r"[^\S\n]+", " ", line_number).strip()
+    for line in "".join(parser.parts).split("\n"):
+        stripped = re.sub(r"[^\S\n]+", " ", line).strip()
         if stripped:
             lines.append(stripped)
     return "\n".join(lines)

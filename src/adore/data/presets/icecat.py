@@ -130,10 +130,13 @@ def _fields(product: Row, general: Row) -> Row:
     bullets = _get(general, "BulletPoints", "Values")
     if not bullets:
         bullets = _get(general, "GeneratedBulletPoints", "Values")
+    item_id = _first(
+        _get(general, "IcecatId"),
+        _get(general, "ID"),
+        _get(general, "Product_ID"),
+    )
     return {
-        "item_id": _first(
-            _get(general, "IcecatId"), _get(general, "ID"), _get(general, "Product_ID")
-        ),
+        "item_id": item_id,
         "title": plain_text(_first(*titles)),
         "brand": _first(_get(general, "Brand"), _get(general, "Supplier", "Name")),
         "category": _first(_get(general, "Category", "Name")),
@@ -234,9 +237,8 @@ def _convert_attribute_rows(file_rows: Rows) -> ConvertedRows:
         attribute = source_row.pop("name", None)
         attribute_value = source_row.pop("value", None)
         unit = source_row.pop("unit", None)
-        _, converted_item = items.setdefault(
-            str(source_row.get("item_id")), (line_number, {})
-        )
+        item_id = str(source_row.get("item_id"))
+        _, converted_item = items.setdefault(item_id, (line_number, {}))
         for column, own_value in source_row.items():
             converted_item[column] = converted_item.get(column) or own_value
         if attribute and attribute_value not in (None, ""):

@@ -126,7 +126,8 @@ def _item_id(source_row: Row, options: dict[str, str], *, only: bool) -> str:
 
 
 def _tags(value: object) -> list[str]:
-    tags = map(str.strip, str(value or "").split(","))
+    listed = str(value or "").split(",")
+    tags = map(str.strip, listed)
     return list(filter(None, tags))
 
 

@@ -80,8 +80,10 @@ def _attributes(source_row: Row) -> Row:
 
 
 def _description(fields: Row) -> str:
-    texts = [plain_text(fields.get("short")), plain_text(fields.get("description"))]
-    return "\n".join(filter(None, texts))
+    short = plain_text(fields.get("short"))
+    description = plain_text(fields.get("description"))
+    texts = filter(None, (short, description))
+    return "\n".join(texts)
 
 
 def _item(source_row: Row, parent: Row, id_column: str) -> Row:
@@ -133,9 +135,13 @@ def _convert(file_rows: Rows) -> ConvertedRows:
     columns = file_rows.columns()
     matched = match_columns(columns, _FIELDS)
     column_names = {column: matched.get(column, column) for column in columns}
-    lines = [line_number for line_number, _ in file_rows.good]
-    products = [map_values(source_row, column_names) for source_row in file_rows]
+    lines = []
+    products = []
+    for line_number, source_row in file_rows.good:
+        lines.append(line_number)
+        products.append(map_values(source_row, column_names))
 
+    # One kind of id for all: an SKU may equal the ID of another product.
     all_have_sku = bool(products) and all(map(_sku, products))
     id_column = "sku" if all_have_sku else "id"
     by_key = _by_key(products)
@@ -167,7 +173,9 @@ def _convert(file_rows: Rows) -> ConvertedRows:
 
 def _is_attribute(column: str) -> bool:
     field_name = normalise_name(column)
-    return bool(_ATTRIBUTE.fullmatch(field_name)) or field_name.startswith(_KEPT)
+    if field_name.startswith(_KEPT):
+        return True
+    return bool(_ATTRIBUTE.fullmatch(field_name))
 
 
 WOOCOMMERCE = Preset(

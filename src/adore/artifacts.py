@@ -89,7 +89,13 @@ class Manifest:
 
 
 def read_manifest(place: str | Path) -> Manifest | None:
-    """Read the manifest of a stage's output; None if the output is not whole.
+    """Read the manifest of a stage's output.
+
+    Args:
+        place: the output's folder, or its address.
+
+    Returns:
+        The manifest; None if the output is not whole.
 
     Raises:
         UnavailableError: the store does not answer.

@@ -271,6 +271,10 @@ def run(
     Returns:
         The stage's counts: KTO rows, of which desirable and not, dev signs, events,
         untrusted clients; ``simulated`` is 1 where the events are.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     events = read_table(prepared, "events")
     is_simulated = events.is_empty()

@@ -74,6 +74,10 @@ def simulate_events(prepared: Path, *, count: int, seed: int) -> pl.DataFrame:
 
     Returns:
         Rows of the table ``events``; none where no query may be used.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     true_grades = _true_grades(prepared)
     query_ids = sorted(true_grades)

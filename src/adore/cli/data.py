@@ -79,9 +79,7 @@ def check_data(
     data: Annotated[str, typer.Argument(help="Input folder or s3://… place.")],
     profile: Profile = "laptop",
 ) -> None:
-    """Say how a shop's folder is understood, before anything runs or is paid; status 1 if a run
-    cannot begin.
-    """
+    """Say how a shop's folder is understood, before a run; status 1 if it cannot begin."""
     raise typer.Exit(0 if is_understood(data, profile) else 1)
 
 

@@ -262,6 +262,10 @@ def read_shipped(place: str, log: str) -> tuple[list[Json], int]:
 
     Returns:
         All whole rows, and the number of torn lines.
+
+    Raises:
+        MissingError: nothing was shipped there.
+        UnavailableError: the store does not answer.
     """
     folder = local_copy(join(place, log))
     return _read_rows(sorted(folder.rglob("*.jsonl")))

@@ -103,7 +103,15 @@ class RankerModel(Model):  # type: ignore[misc]
         self.reading = Reading()
 
     def load(self) -> bool:
-        """Load and warm up; ready only after that."""
+        """Load and warm up; ready only after that.
+
+        Returns:
+            True, which KServe expects.
+
+        Raises:
+            MissingError: the folder holds no ranker.
+            DataError: its card or its ``dataset.json`` is not whole.
+        """
         self.ranker = load_ranker(self.folder, threads=self.threads)
 
         # The first list takes longest; no shopper shall wait for it.

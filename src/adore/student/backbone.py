@@ -77,6 +77,9 @@ def tokenizer_file(name: str) -> Path:
 
     Returns:
         The file.
+
+    Raises:
+        NotInstalledError: the backbone is not on this machine and cannot be downloaded.
     """
     if name in BACKBONES:
         return minilm_path() / "tokenizer.json"
@@ -109,6 +112,9 @@ def load_tokenizer(path: Path | None = None) -> Tokenizer:
 
     Returns:
         The tokenizer, without padding and truncation.
+
+    Raises:
+        NotInstalledError: MiniLM is not on this machine and cannot be downloaded.
     """
     from tokenizers import Tokenizer
 
@@ -128,6 +134,10 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
 
     Returns:
         The encoder.
+
+    Raises:
+        ConfigError: no backbone has this name.
+        NotInstalledError: the backbone is not on this machine and cannot be downloaded.
     """
     known = name in BACKBONES or "/" in name
     check(

@@ -129,6 +129,9 @@ class BiEncoderBaseline(Baseline):
 
     Args:
         folder: the baseline's folder, with the encoder.
+
+    Raises:
+        MissingError: the folder has no encoder.
     """
 
     def __init__(self, folder: RankerFolder) -> None:
@@ -154,6 +157,9 @@ class HybridBaseline(Baseline):
 
     Args:
         folder: the baseline's folder, with the text index and the encoder.
+
+    Raises:
+        MissingError: the folder has no encoder.
     """
 
     def __init__(self, folder: RankerFolder) -> None:

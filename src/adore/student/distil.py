@@ -78,6 +78,11 @@ def write_inputs(
 
     Returns:
         The rule book, loaded.
+
+    Raises:
+        MissingError: a table or the rule book is not there.
+        DataError: a table cannot be read.
+        ConfigError: the rule book is not valid.
     """
     from adore.student.export import quantise_encoder
     from adore.student.inputs import copy_rulebook, save_readings
@@ -201,7 +206,7 @@ def run(
     retrieved: Path,
     output: Path,
 ) -> dict[str, float]:
-    """Train net and forest, calibrate, export, seal; without a train list refuse.
+    """Train net and forest, calibrate, export and seal.
 
     Args:
         config: settings and trust.
@@ -214,6 +219,10 @@ def run(
 
     Returns:
         Metrics: pairs and lists learnt from, nDCG@10 and calibration error on dev.
+
+    Raises:
+        DataError: no train list, or a table that cannot be read.
+        MissingError: a table is not there.
     """
     from adore.student import fitting
     from adore.student.calibration import chosen_grades, tempered

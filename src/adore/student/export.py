@@ -115,6 +115,10 @@ def export_encoder(backbone: str, folder: Path) -> None:
     Args:
         backbone: see :func:`adore.student.backbone.load_backbone`; it is not trained.
         folder: where to write.
+
+    Raises:
+        ConfigError: no backbone has this name.
+        NotInstalledError: the backbone is not on this machine and cannot be downloaded.
     """
     import torch
 
@@ -145,6 +149,10 @@ def export_catalogue(
 
     Returns:
         The encoder, loaded.
+
+    Raises:
+        ConfigError: no backbone has this name.
+        NotInstalledError: the backbone is not on this machine and cannot be downloaded.
     """
     from adore.student.fields import title_text, typed_text
     from adore.student.onnx_models import OnnxEncoder

@@ -164,6 +164,12 @@ def fit(
 
     Returns:
         Both, with the net's curve.
+
+    Raises:
+        DataError: ``train`` is empty.
+        ConfigError: the lists of a step cannot be shared evenly, or a checkpoint is of
+            other settings or lists.
+        AdoreError: a process failed; the end of its output is in the text.
     """
     net, curve = train_net_in(
         config.processes,
@@ -208,6 +214,9 @@ def refit(
 
     Returns:
         The new student.
+
+    Raises:
+        AdoreError: a process failed; see :func:`fit`.
     """
     # Dev lists are learnt from now, so they cannot stop the training.
     stop = max(curve.best_epoch, config.net.epochs // 2)

@@ -54,6 +54,10 @@ def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
         items: the catalogue; the first 50,000 are written.
         evidence: the folder of ``evidence``, which read them.
         folder: of the student.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     reading_table = read_table(evidence, "readings")
     of_items = reading_table.filter(kind="item").select("id", "reading")
@@ -87,6 +91,10 @@ def copy_rulebook(name: str, folder: Path) -> RuleBook:
 
     Returns:
         The rule book.
+
+    Raises:
+        MissingError: there is no such rule book.
+        ConfigError: the rule book is not valid.
     """
     source = RULEBOOKS / f"{name}.yaml"
     if name.endswith((".yaml", ".yml")):
@@ -176,6 +184,10 @@ class ListInputs:
         threads: CPU threads.
         context: False: every item as if it were alone (an ablation).
         precision: which encoder, ``fp32`` or ``int8``.
+
+    Raises:
+        MissingError: a file of the folder is not there.
+        ConfigError: the rule book is not valid.
     """
 
     def __init__(

@@ -48,6 +48,9 @@ def copy_info(prepared: Path, folder: Path) -> None:
     Args:
         prepared: the folder of ``prepare``.
         folder: of the ranker.
+
+    Raises:
+        DataError: what ``prepare`` wrote is not whole.
     """
     info = info_of(prepared)
     info_text = info.model_dump_json(include=set(_OF_ITEMS))

@@ -147,6 +147,9 @@ class OnnxEncoder:
         max_tokens: longer texts are cut.
         threads: CPU threads.
         precision: ``fp32`` or ``int8``.
+
+    Raises:
+        MissingError: the folder has no such model.
     """
 
     def __init__(
@@ -259,6 +262,9 @@ class OnnxHeads:
     Args:
         folder: has ``net.onnx`` and ``forest.onnx``.
         threads: CPU threads.
+
+    Raises:
+        MissingError: the folder has no such model.
     """
 
     def __init__(self, folder: Path, *, threads: int = 2) -> None:

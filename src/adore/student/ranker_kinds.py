@@ -118,7 +118,14 @@ class RankerFolder:
         return TextIndex.from_json(index_text)
 
     def encoder(self) -> OnnxEncoder:
-        """The text encoder in full precision."""
+        """The text encoder in full precision.
+
+        Returns:
+            The encoder.
+
+        Raises:
+            MissingError: the folder has no encoder.
+        """
         return OnnxEncoder(self.path, threads=self.threads)
 
 

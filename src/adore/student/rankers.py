@@ -47,16 +47,20 @@ def save_baseline(
     encoder: Path | None = None,
     language: str = "en",
 ) -> None:
-    """Write a baseline's folder; a kind that is no baseline is refused.
+    """Write a baseline's folder.
 
     Args:
         kind: one of :func:`baseline_kinds`.
         items: the catalogue, for BM25's word statistics and for items that are sent by
             their id alone.
         folder: an existing folder, without a ranker.
-        encoder: a student's folder: its encoder is the backbone without further training,
-            and so the baseline's too.
+        encoder: a student's folder: its encoder is the backbone without further
+            training, and so the baseline's too.
         language: code of the catalogue's pack.
+
+    Raises:
+        ConfigError: no baseline is of this kind.
+        MissingError: the kind needs an encoder, and none is given.
     """
     from adore.student.export import seal
 
@@ -78,14 +82,17 @@ def save_baseline(
 def load_ranker(folder: Path, *, threads: int = 2) -> Ranker:
     """Load the ranker of a folder, whatever its kind.
 
-    A folder without a whole ``card.json`` or of an unknown kind is refused.
-
     Args:
         folder: of a student, a variant or a baseline.
         threads: CPU threads.
 
     Returns:
         The ranker, ready.
+
+    Raises:
+        MissingError: there is no ``card.json``, or a file of the ranker is not there.
+        DataError: the card is not whole.
+        ConfigError: its kind is unknown.
     """
     opened = RankerFolder.open(folder, threads=threads)
     return RANKERS[opened.kind].load(opened)

@@ -244,6 +244,10 @@ def new_pairs(
 
     Returns:
         Rows of ``retrieved_pairs``: query id, item id, evidence.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     if not (config.k or config.unjudged_queries):
         return []
@@ -295,6 +299,12 @@ def run(
 
     Returns:
         Metrics: how many pairs were retrieved, of how many queries, among how many items.
+
+    Raises:
+        ConfigError: no backbone has the configured name.
+        NotInstalledError: the backbone is not on this machine and cannot be downloaded.
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     from adore.student.export import export_catalogue
 

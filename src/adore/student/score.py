@@ -126,15 +126,19 @@ def score_files(
 ) -> None:
     """Read files, score them with :func:`score_pairs`, write the scores.
 
-    A bad file, and an output of unknown format, is refused. A bad row of the items does not
-    matter if no pair names it.
-
     Args:
         student: folder of a student or a baseline, on any storage.
         output: the file to write; its ending names the format.
         items: the catalogue.
         queries: file of ``query_id, query``.
         pairs: file of ``query_id, item_id``.
+
+    Raises:
+        ConfigError: ``output`` is of a format that cannot be written.
+        MissingError: a file is not there.
+        DataError: a file cannot be read; a bad row of the items does not matter if no
+            pair names it.
+        UnavailableError: the store does not answer.
     """
     check_output(output)
     pair_table = read_pairs(pairs)
@@ -176,9 +180,6 @@ def score_pairs(
 ) -> pl.DataFrame:
     """Score pairs with a student (or baseline) folder; the pairs of one query are one list.
 
-    A missing column, a query without its one text, and a pair of an unknown query or item
-    are refused.
-
     Args:
         student: the folder.
         items: as in an input folder.
@@ -188,6 +189,11 @@ def score_pairs(
     Returns:
         ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order; a
         baseline claims no grade.
+
+    Raises:
+        DataError: a missing column, a query without its one text, or a pair of an
+            unknown query or item.
+        MissingError: the folder holds no ranker.
     """
     _check_columns("items", items, {"item_id", "title"})
     _check_columns("queries", queries, {"query_id", "query"})
@@ -255,6 +261,10 @@ def run(
 
     Returns:
         Metrics: judged pairs, and systems that scored them.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     item_table = read_table(prepared, "items")
     items: dict[str, Item] = {}

@@ -22,6 +22,10 @@ class Student:
 
     Args:
         folder: the student's folder.
+
+    Raises:
+        MissingError: a file of the folder is not there.
+        ConfigError: the rule book is not valid.
     """
 
     def __init__(self, folder: RankerFolder) -> None:

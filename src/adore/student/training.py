@@ -311,7 +311,7 @@ def train_net(
     stop: int = 0,
     checkpoint: str = "",
 ) -> tuple[StudentNet, Curve]:
-    """Train a new net; without a train list there is nothing to learn, which is refused.
+    """Train a new net.
 
     Args:
         train: lists to learn from.
@@ -320,11 +320,14 @@ def train_net(
         seed: of weights, order and dropout.
         stop: epochs after which training stops in any case; 0: the schedule's end.
         checkpoint: place that is written after each epoch. If it is there, training
-            continues from it; one of other settings or lists is refused. Empty: no
-            checkpoint.
+            continues from it. Empty: no checkpoint.
 
     Returns:
         The net of the best epoch, in evaluation mode, and the curve.
+
+    Raises:
+        DataError: there is no train list.
+        ConfigError: the checkpoint is of other settings or lists.
     """
     check(
         bool(train),
@@ -392,6 +395,12 @@ def train_net_in(
 
     Returns:
         The net of the best epoch, in evaluation mode, and the curve.
+
+    Raises:
+        ConfigError: the lists of a step cannot be shared evenly, or the checkpoint is
+            of other settings or lists.
+        DataError: there is no train list.
+        AdoreError: a process failed; the end of its output is in the text.
     """
     if world_size() > 1:
         processes = world_size()

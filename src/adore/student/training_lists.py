@@ -241,6 +241,10 @@ def load_training_lists(
 
     Returns:
         Train and dev lists, each by query id.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     item_table = read_table(sources.prepared, "items")
     items: dict[str, Item] = {}

@@ -57,6 +57,10 @@ def new_teacher(
 
     Returns:
         A tiny teacher, or one trained by LoRA.
+
+    Raises:
+        MissingError: the rule book is not there.
+        ConfigError: the rule book is not valid.
     """
     if config.large is None:
         from adore.teacher.training.tiny import TinyTeacher
@@ -83,6 +87,9 @@ def train(
     Returns:
         The loss curves; without ``kto`` where feedback has too little to learn from, and
         the SFT model is the teacher then.
+
+    Raises:
+        ConfigError: there is no train pair to learn from.
     """
     curves = {"sft": teacher.fit_sft(agreeing_pairs(table), output / "sft")}
     kto = teacher.fit_kto(output / "sft", feedback, output / "model")
@@ -181,6 +188,13 @@ def run(
 
     Returns:
         Metrics for the stage's manifest.
+
+    Raises:
+        ConfigError: there is no train pair to learn from, or ``before`` is no complete
+            output of ``align``.
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
+        NotInstalledError: a package that the model needs is not installed.
     """
     table = labelled(prepared, evidence, judged)
     previous: Path | None = None

@@ -45,6 +45,10 @@ def choose_exemplars(
 
     Returns:
         The examples, E first.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     if not count:
         return []

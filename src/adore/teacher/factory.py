@@ -127,6 +127,12 @@ def choose_judge(
     Returns:
         A judge; its LLM, if it has one, is started with the first pair that no cache
         knows.
+
+    Raises:
+        ConfigError: no model is configured, the backend asks no LLM, or ``teacher`` is
+            no complete output of ``align``.
+        NotInstalledError: a package that the backend needs is not installed.
+        UnavailableError: the cache cannot be written.
     """
     # an aligned teacher judges in place of the config's model, unless one is named
     aligned = promoted_model(teacher) if teacher else None
@@ -188,6 +194,10 @@ def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
 
     Returns:
         A judge.
+
+    Raises:
+        NotInstalledError: a package that the model needs is not installed.
+        UnavailableError: the cache cannot be written.
     """
     if _reads_traces(folder):
         from adore.teacher.backends.tiny import TinyGrader

@@ -185,6 +185,12 @@ def plan(
 
     Returns:
         Pairs, tokens, seconds and dollars of the shard.
+
+    Raises:
+        ConfigError: the shard is not one of ``shards``, or the judge's settings do not
+            fit.
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     judge_inputs = _shard_inputs(config, prepared, evidence, candidates, retrieved)
     judge = choose_judge(
@@ -225,9 +231,13 @@ def run(
     Returns:
         Metrics for the stage's manifest.
 
-    It stops with a :class:`adore.errors.BudgetError` at the budget's cap, from where a
-    higher one continues, and with a :class:`adore.errors.UnavailableError` if no pair or
-    too many in a row got no usable answer.
+    Raises:
+        BudgetError: the budget's cap is reached; a higher one continues from there.
+        UnavailableError: no pair or too many in a row got no usable answer.
+        ConfigError: the shard is not one of ``shards``, or the judge's settings do not
+            fit.
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     rulebook = RuleBook.of_dataset(prepared, config.rulebook)
     judge_inputs = _shard_inputs(config, prepared, evidence, candidates, retrieved)

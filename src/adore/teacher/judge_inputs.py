@@ -38,6 +38,10 @@ def load_judge_inputs(
 
     Returns:
         One input a pair.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     if candidates is not None:
         return _candidate_inputs(candidates, wanted)
@@ -110,6 +114,10 @@ def count_pairs(
 
     Returns:
         Number of pairs.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     if candidates is not None:
         return read_table(candidates, "candidates").n_unique(PAIR)

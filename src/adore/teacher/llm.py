@@ -113,12 +113,14 @@ class TextJudge:
     ) -> list[Judgement | JudgeFailure]:
         """See :class:`adore.teacher.judgements.Judge`.
 
-        It stops with a :class:`adore.errors.BudgetError` at the budget's cap, and with a
-        :class:`adore.errors.UnavailableError` if too many pairs in a row got no usable
-        answer; the answers so far are in the cache.
-
         Returns:
             One judgement or failure a pair.
+
+        Raises:
+            BudgetError: the budget's cap is reached; the answers so far are in the
+                cache.
+            UnavailableError: too many pairs in a row got no usable answer; the answers
+                so far are in the cache.
         """
         prompts = self.prompts(judge_inputs)
         results: dict[int, Judgement | JudgeFailure] = {}

@@ -65,6 +65,9 @@ class SqliteCache:
     Args:
         path: of the file.
         patience: seconds to wait for a lock of another process.
+
+    Raises:
+        UnavailableError: the file cannot be written, or its lock did not open in time.
     """
 
     def __init__(self, path: Path, *, patience: float = 60.0) -> None:
@@ -91,7 +94,18 @@ class SqliteCache:
             time.sleep(random.uniform(0.005, 0.05))
 
     def get(self, keys: Sequence[str]) -> dict[str, str]:
-        """See :class:`Cache`."""
+        """See :class:`Cache`.
+
+        Args:
+            keys: of the answers.
+
+        Returns:
+            The answers that are known, by key.
+
+        Raises:
+            UnavailableError: the file cannot be written, or its lock did not open in
+                time.
+        """
         values: dict[str, str] = {}
         with self._errors():
             # SQLite limits the parameters of one statement
@@ -110,6 +124,10 @@ class SqliteCache:
         Args:
             key: of the answer.
             value: the answer, as JSON.
+
+        Raises:
+            UnavailableError: the file cannot be written, or its lock did not open in
+                time.
         """
         with self._errors():
             self._db.execute(
@@ -189,6 +207,9 @@ class ObjectCache:
         Args:
             key: of the answer.
             value: the answer, as JSON.
+
+        Raises:
+            UnavailableError: the store does not answer.
         """
         with self._errors():
             self._client.put_object(
@@ -217,6 +238,9 @@ def open_cache(place: str) -> Cache:
 
     Returns:
         A cache that several processes may use at once.
+
+    Raises:
+        UnavailableError: the place cannot be written.
     """
     place = place or os.environ.get(ANSWERS, "")
     if place == "off":

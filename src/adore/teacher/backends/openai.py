@@ -148,6 +148,12 @@ class OpenaiCompleter:
 
         Yields:
             Index and answer of each prompt, as they come.
+
+        Raises:
+            ConfigError: the endpoint refuses the key, or does not serve the model; its
+                own words are in the text.
+            UnavailableError: no money is left, the endpoint asks for more patience than
+                there is, or too many pairs in a row got no answer.
         """
         waiting = iter(enumerate(prompts))
         in_flight: dict[Future[Completion | JudgeFailure], int] = {}

@@ -57,6 +57,9 @@ class TransformersCompleter:
             batch: pairs a call.
             engine: more arguments of ``from_pretrained``: ``dtype``, ``device_map``,
                 ``attn_implementation`` ...
+
+        Raises:
+            ConfigError: there is no such model, or it has no tokenizer.
         """
         import llguidance.hf
         import torch

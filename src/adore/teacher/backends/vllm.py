@@ -54,6 +54,9 @@ class VllmCompleter:
             threads: of a CPU engine, unless the environment sets ``OMP_NUM_THREADS``.
             engine: arguments of ``vllm.LLM``: ``tensor_parallel_size``,
                 ``gpu_memory_utilization``, ``max_model_len``, ``dtype`` ...
+
+        Raises:
+            ConfigError: there is no such model, or it has no tokenizer.
         """
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")

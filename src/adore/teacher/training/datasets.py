@@ -59,6 +59,10 @@ def labelled(prepared: Path, evidence: Path, judged: Sequence[Path]) -> pl.DataF
     Returns:
         Besides the keys ``evidence``, ``split``, the first judge's ``grade`` and
         ``rationale``, and ``human`` (null where nobody judged); sorted by the keys.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     human = read_table(prepared, "judgements").rename({"grade": "human"})
     shards: list[pl.DataFrame] = []
@@ -80,8 +84,14 @@ def agreeing_pairs(table: pl.DataFrame) -> pl.DataFrame:
     It is the judge's own, unless people say otherwise: a rationale that contradicts the
     human grade is no reason for it. What nobody judged teaches the rule book.
 
+    Args:
+        table: from :func:`labelled`.
+
     Returns:
         The pairs, with the columns of :func:`labelled`.
+
+    Raises:
+        ConfigError: judge and people agree on no train pair.
     """
     train = table.filter(pl.col("split") == "train")
     agrees = pl.col("human").is_null() | (pl.col("human") == pl.col("grade"))
@@ -351,6 +361,10 @@ def sft_texts(
 
     Returns:
         Rows of :func:`text_row`.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     judge_inputs = _inputs_by_pair(prepared, evidence, pairs)
     prompter = Prompter(rulebook)
@@ -392,6 +406,10 @@ def text_feedback(
 
     Returns:
         Rows of :func:`text_row` with ``label``.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     if not _has_both_directions(feedback):
         return []

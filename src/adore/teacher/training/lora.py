@@ -77,6 +77,11 @@ class LoraTeacher:
 
         Returns:
             The loss curve.
+
+        Raises:
+            ConfigError: no row is short enough, or one process cannot train as
+                configured.
+            AdoreError: a process failed; the end of its output is in the text.
         """
         config = self.config
         rows = sft_texts(
@@ -106,6 +111,11 @@ class LoraTeacher:
 
         Returns:
             The loss curve; empty if feedback speaks one way only.
+
+        Raises:
+            ConfigError: no row is short enough, or one process cannot train as
+                configured.
+            AdoreError: a process failed; the end of its output is in the text.
         """
         config = self.config
         answers = text_feedback(
@@ -157,6 +167,10 @@ def train_sft(
 
     Returns:
         The loss curve.
+
+    Raises:
+        ConfigError: no row is short enough, or one process cannot train as configured.
+        AdoreError: a process failed; the end of its output is in the text.
     """
     if world_size() > 1:
         curve = _earlier_sft(folder)
@@ -206,6 +220,11 @@ def train_kto(
 
     Returns:
         The loss curve.
+
+    Raises:
+        ConfigError: all rows are desirable, or none is; or one process cannot train as
+            configured.
+        AdoreError: a process failed; the end of its output is in the text.
 
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
     """
@@ -436,6 +455,9 @@ def drop_overlong(rows: Sequence[Row], start: StartModel, max_length: int) -> li
 
     Returns:
         The rows that fit, in their order.
+
+    Raises:
+        ConfigError: no row is short enough.
     """
     if not rows:
         return []

@@ -65,6 +65,9 @@ class TinyTeacher:
 
         Returns:
             The loss curve.
+
+        Raises:
+            AdoreError: a process failed; the end of its output is in the text.
         """
         config = self.config
         rows = sft_traces(pairs, config.sft_rows, config.seed)
@@ -92,6 +95,9 @@ class TinyTeacher:
 
         Returns:
             The loss curve; empty if there is less than a batch of rows.
+
+        Raises:
+            AdoreError: a process failed; the end of its output is in the text.
         """
         config = self.config
         # KTO compares shoppers with what the fine-tuned teacher itself answers
@@ -362,6 +368,9 @@ def train(
 
     Returns:
         The loss curve.
+
+    Raises:
+        AdoreError: a process failed; the end of its output is in the text.
     """
     # other nodes cannot read this machine's folder
     place = str(start)

@@ -125,6 +125,10 @@ def load_validation_set(
 
     Returns:
         The pairs with their right grades.
+
+    Raises:
+        MissingError: a table is not there.
+        DataError: a table cannot be read.
     """
     queries = read_table(prepared, "queries").filter(pl.col("split") == "dev")
     dev_queries = set(queries["query_id"])

@@ -109,6 +109,17 @@ class Registry(Generic[T]):
         return name
 
     def __getitem__(self, name: str) -> T:
+        """Look a part up.
+
+        Args:
+            name: the part's.
+
+        Returns:
+            The part.
+
+        Raises:
+            ConfigError: no part has this name; the text lists the known names.
+        """
         load_plugins()
         check(
             name in self._parts,

@@ -260,7 +260,8 @@ def _graded_labels(scale: LabelScale) -> list[str]:
             continue
         grade_name = Grade(grade).name.lower()
         written = scale.written.get(label, label)
-        graded.append((-grade, label, f"{written} = {grade_name} ({count:,})"))
+        text = f"{written} = {grade_name} ({count:,})"
+        graded.append((-grade, label, text))
     return [text for _, _, text in sorted(graded)[:MAX_NAMES]]
 
 

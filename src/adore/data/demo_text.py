@@ -49,7 +49,8 @@ def _amount(value: float, unit: str, rng: random.Random) -> str:
 
 def _option(spec: Spec, option: str, rng: random.Random) -> str:
     if spec.has_option:
-        return f"with {option}" if rng.random() < 0.85 else ""
+        return _maybe(f"with {option}", 0.85, rng)
+    # Half of the sellers do not mention what a product lacks.
     return rng.choice((f"no {option}", f"without {option}", "", ""))
 
 
@@ -74,9 +75,8 @@ def _product_parts(spec: Spec, noun: str, rng: random.Random) -> list[str]:
     title_parts.append(noun)
 
     if spec.device:
-        title_parts.append(
-            rng.choice((f"for {spec.device}", f"compatible with {spec.device}"))
-        )
+        wordings = (f"for {spec.device}", f"compatible with {spec.device}")
+        title_parts.append(rng.choice(wordings))
     if spec.audience:
         title_parts.append(_maybe(f"for {spec.audience}", 0.85, rng))
     title_parts.append(_option(spec, category.option, rng))
@@ -90,8 +90,11 @@ def _product_parts(spec: Spec, noun: str, rng: random.Random) -> list[str]:
 def _title(spec: Spec, rng: random.Random) -> str:
     category = CATEGORIES[spec.category]
     noun = rng.choice((category.noun, category.noun, *category.synonyms))
-    write_parts = _accessory_parts if spec.accessory else _product_parts
-    first_part, *other_parts = filter(None, write_parts(spec, noun, rng))
+    if spec.accessory:
+        title_parts = _accessory_parts(spec, noun, rng)
+    else:
+        title_parts = _product_parts(spec, noun, rng)
+    first_part, *other_parts = filter(None, title_parts)
     if rng.random() < 0.3:
         rng.shuffle(other_parts)
 
@@ -101,9 +104,12 @@ def _title(spec: Spec, rng: random.Random) -> str:
     elif rng.random() < 0.7:
         title = title.title()
 
-    prefix = rng.choice(_PREFIXES) if rng.random() < 0.15 else ""
-    suffix = rng.choice(_SUFFIXES) if rng.random() < 0.3 else ""
-    return f"{prefix}{title}{suffix}"
+    # Sellers advertise in titles: the reader must see through it.
+    if rng.random() < 0.15:
+        title = rng.choice(_PREFIXES) + title
+    if rng.random() < 0.3:
+        title += rng.choice(_SUFFIXES)
+    return title
 
 
 def _attributes(spec: Spec, category: Category, rng: random.Random) -> Row:

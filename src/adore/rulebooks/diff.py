@@ -267,17 +267,17 @@ def compare_books(
     for pair_row in pairs.iter_rows(named=True):
         evidence = Evidence.many_from_json(pair_row["evidence"])
         human = pair_row.get("grade")
-        verdicts.append(
-            _Verdicts(pair_row, human, a.apply(evidence), b.apply(evidence))
-        )
+        before = a.apply(evidence)
+        after = b.apply(evidence)
+        verdicts.append(_Verdicts(pair_row, human, before, after))
 
-    table = {before: dict.fromkeys(_LETTERS, 0) for before in _LETTERS}
+    table = {letter: dict.fromkeys(_LETTERS, 0) for letter in _LETTERS}
     changes = []
     causes = Counter[str]()
     for verdict in verdicts:
-        before, after = verdict.grades
-        table[before][after] += 1
-        if before != after:
+        letter_before, letter_after = verdict.grades
+        table[letter_before][letter_after] += 1
+        if letter_before != letter_after:
             changes.append(verdict)
             causes.update(_causes(verdict, a.name, b.name))
     return BookComparison(
@@ -301,7 +301,9 @@ def _causes(change: _Verdicts, a: str, b: str) -> list[str]:
     else:
         verdict = change.before
         description = f"no longer lowered by {a}"
-    return [f"{description} [{rule}]" for rule in sorted(set(verdict.rule_ids))]
+    # One rule may act on several pieces of evidence of a pair.
+    rule_ids = sorted(set(verdict.rule_ids))
+    return [f"{description} [{rule_id}]" for rule_id in rule_ids]
 
 
 def _choose(changes: list[_Verdicts], count: int) -> list[_Verdicts]:

@@ -122,13 +122,16 @@ def _rule_lines(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
     guideline = values.pop("guideline")
     bullet = "-"
     for rule_key, rule_value in values.items():
-        written = rule_value if isinstance(rule_value, float) else _scalar(rule_value)
+        written = str(rule_value)
+        if not isinstance(rule_value, float):
+            written = _scalar(rule_value)
         yield f"  {bullet} {rule_key}: {written}"
         bullet = " "
     if synonyms:
         yield "    synonyms:"
     for synonym_group in synonyms:
-        yield f"      - [{', '.join(map(_scalar, synonym_group))}]"
+        listed = ", ".join(map(_scalar, synonym_group))
+        yield f"      - [{listed}]"
     yield f"    guideline: {_scalar(guideline)}"
 
 
@@ -173,7 +176,8 @@ def _propose(rule: Rule, survey: Survey) -> _Proposal:
         reasons.append(
             f"Synonyms of the start that are seen here, items by word: {old_words}."
         )
-    return _Proposal(Rule.model_validate(rule.model_dump() | changes), reasons)
+    values = rule.model_dump() | changes
+    return _Proposal(Rule.model_validate(values), reasons)
 
 
 def _top_words(synonym_groups: Iterable[tuple[str, ...]], survey: Survey) -> str:
@@ -215,11 +219,14 @@ def _evidence(rule: Rule, survey: Survey) -> Iterator[str]:
     nowhere = total - counts.fields - counts.text
     yield f"{rule.attribute}: {in_field}, {counts.text} in text only, {nowhere} nowhere."
     if counts.values:
-        verb = "hardly tell items apart" if counts.effective < 2 else "tell items apart"
+        verb = "tell items apart"
+        if counts.effective < 2:
+            verb = "hardly tell items apart"
+        commonest = _top(counts.values)
+        as_written = _as_written(rule.attribute, counts)
         yield (
             f"{len(counts.values)} values {verb} like "
-            f"{counts.effective:.1f} equally common ones: "
-            f"{_top(counts.values)}{_as_written(rule.attribute, counts)}."
+            f"{counts.effective:.1f} equally common ones: {commonest}{as_written}."
         )
     if survey.queries:
         yield f"Asked by {counts.asked} of {survey.queries} queries."
@@ -272,9 +279,9 @@ def _contradictions(rule: Rule, counts: AttributeCounts) -> Iterator[str]:
 
 
 def _top(counts: Counter[str], limit: int = 5) -> str:
-    parts = [
-        f"{counted_value} {count}" for counted_value, count in counts.most_common(limit)
-    ]
+    parts = []
+    for counted_value, count in counts.most_common(limit):
+        parts.append(f"{counted_value} {count}")
     return ", ".join(parts)
 
 

@@ -167,12 +167,12 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[Finding]:
     # YAML keeps the last value of a key without a word.
     known_keys = set[str]()
     for key_node, value_node in node.value:
-        if str(key_node.value) in known_keys:
+        key_name = str(key_node.value)
+        if key_name in known_keys:
             line_number = key_node.start_mark.line + 1
-            yield Finding(
-                line_number, "error", f"key {key_node.value} stands twice; keep one"
-            )
-        known_keys.add(str(key_node.value))
+            advice = f"key {key_name} stands twice; keep one"
+            yield Finding(line_number, "error", advice)
+        known_keys.add(key_name)
         yield from _repeated_keys(value_node)
 
 
@@ -199,11 +199,12 @@ def _schema_fault(
     advice = _advice(details, of_rule=index is not None)
     if key_name:
         written_value = details["input"]
-        shown_value = (
-            "" if isinstance(written_value, dict) else f" == {written_value!r}"
-        )
+        shown_value = ""
+        if not isinstance(written_value, dict):  # a whole rule would fill the screen
+            shown_value = f" == {written_value!r}"
         advice = f"{key_name}{shown_value}: {advice}"
-    return Finding(line_number, "error", f"{_rule_name(content, index)}{advice}")
+    rule_name = _rule_name(content, index)
+    return Finding(line_number, "error", f"{rule_name}{advice}")
 
 
 def _rule_index(location: tuple[int | str, ...]) -> int | None:
@@ -221,7 +222,8 @@ def _rule_name(content: dict[str, object], index: int | None) -> str:
     written_rule = rules[index]
     if not isinstance(written_rule, dict):
         return ""
-    return f"[{written_rule.get('id', f'rule {index + 1}')}] "
+    rule_id = written_rule.get("id", f"rule {index + 1}")
+    return f"[{rule_id}] "
 
 
 def _advice(details: ErrorDetails, *, of_rule: bool) -> str:
@@ -279,9 +281,8 @@ def _unique(book: RuleBook) -> Iterator[Issue]:
         for rule in book.rules:
             field_value = getattr(rule, field_name)
             if counts[field_value] > 1:
-                yield _error(
-                    f"two rules of {field_name} {field_value!r}; merge them", rule.id
-                )
+                fault = f"two rules of {field_name} {field_value!r}; merge them"
+                yield _error(fault, rule.id)
 
 
 def _criticality(book: RuleBook) -> Iterator[Issue]:
@@ -318,13 +319,15 @@ def _accessory(book: RuleBook) -> Iterator[Issue]:
 
 def _weights(book: RuleBook) -> Iterator[Issue]:
     """No rule weighs more than one of a higher criticality."""
-    criticalities = list(CRITICALITY)
+    ranks = {}
+    for rank, criticality in enumerate(CRITICALITY):  # the most critical one first
+        ranks[criticality] = rank
+
     for rule in book.rules:
+        rank = ranks[rule.criticality]
         lightest = rule
         for other in book.rules:
-            is_above = criticalities.index(other.criticality) < criticalities.index(
-                rule.criticality
-            )
+            is_above = ranks[other.criticality] < rank
             if is_above and other.weight < lightest.weight:
                 lightest = other
         if rule.weight > lightest.weight:
@@ -418,9 +421,8 @@ def _coverage(book: RuleBook) -> Iterator[Issue]:
             if of_level == level:
                 attributes.append(name)
         if with_rule.isdisjoint(attributes):
-            yield _warning(
-                f"level {level} is unused: no rule for {', '.join(attributes)}; add one"
-            )
+            listed = ", ".join(attributes)
+            yield _warning(f"level {level} is unused: no rule for {listed}; add one")
 
     for name in ATTRIBUTES:
         if name in with_rule:
@@ -452,9 +454,8 @@ def _normal_forms(book: RuleBook, language: str) -> Iterator[Issue]:
             for synonym in group:
                 advice = _synonym_advice(rule, synonym, language)
                 if advice:
-                    yield _error(
-                        f"synonym {synonym!r} is never read; {advice}", rule.id
-                    )
+                    fault = f"synonym {synonym!r} is never read; {advice}"
+                    yield _error(fault, rule.id)
     for synonym in book.domain:
         as_read = _as_read(synonym, language)
         if as_read != synonym:

@@ -40,7 +40,8 @@ def _details(value: object) -> dict[str, str]:
     for entry in entries:
         if isinstance(entry, dict) and entry.get("attribute_name"):
             detail_name = str(entry["attribute_name"])
-            details[detail_name] = str(entry.get("attribute_value") or "")
+            detail_value = entry.get("attribute_value") or ""
+            details[detail_name] = str(detail_value)
         elif isinstance(entry, str):
             details |= _details_of_text(entry)
     return {detail_name: text for detail_name, text in details.items() if text}
@@ -51,8 +52,11 @@ def _details_of_text(text: str) -> dict[str, str]:
     details = {}
     for part in text.split(","):
         fields = [field.strip() for field in part.split(":")]
-        if len(fields) in (2, 3) and fields[-2]:
-            details[fields[-2]] = fields[-1]
+        if len(fields) not in (2, 3):
+            continue
+        detail_name, detail_value = fields[-2:]
+        if detail_name:
+            details[detail_name] = detail_value
     return details
 
 

@@ -253,10 +253,13 @@ def _letters(text: str) -> int:
 
 def _sample(texts: Sequence[str]) -> list[str]:
     """At most :data:`_SAMPLE` texts, evenly from all of them."""
-    # Rounded up, so that the sample is never larger than that.
-    step = max(1, math.ceil(len(texts) / _SAMPLE))
-    evenly_spaced = texts[::step]
-    return [text[:_TEXT_LENGTH] for text in evenly_spaced]
+    # A step that is rounded down would give more texts than that.
+    rounded_up = math.ceil(len(texts) / _SAMPLE)
+    step = max(1, rounded_up)
+    sample = []
+    for text in texts[::step]:
+        sample.append(text[:_TEXT_LENGTH])
+    return sample
 
 
 @lru_cache(maxsize=1)

@@ -62,8 +62,13 @@ def noisy_ranking(
     """
     scores: dict[str, float] = {}
     for item_id, grade in grades.items():
-        scores[item_id] = grade + rng.gauss(0, noise)
-    return sorted(scores, key=lambda item_id: -scores[item_id])
+        error = rng.gauss(0, noise)
+        scores[item_id] = grade + error
+
+    def best_first(item_id: str) -> float:
+        return -scores[item_id]
+
+    return sorted(scores, key=best_first)
 
 
 @dataclass(frozen=True, slots=True)

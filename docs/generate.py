@@ -234,7 +234,7 @@ def command_line() -> str:
         "",
         "## adore STEP",
         "",
-        f"{listed}: run one step of a run, unless its output is there and still right.",
+        f"{listed}: run one step of a run, unless its output is up to date.",
         "",
         *rows,
     ]

@@ -57,7 +57,7 @@ def test_a_full_disk_and_a_torn_table_are_said_in_one_line(tmp_path: Path) -> No
     (tmp_path / "queries.parquet").symlink_to("/dev/full")
     with pytest.raises(
         UnavailableError,
-        match=r"table == .* must be written whole; make room on the disk",
+        match=r"table == .* must be written completely; make room on the disk",
     ):
         write_table([row], tmp_path, "queries")
     (tmp_path / "queries.parquet").unlink()
@@ -65,7 +65,9 @@ def test_a_full_disk_and_a_torn_table_are_said_in_one_line(tmp_path: Path) -> No
     (tmp_path / "queries.parquet").write_bytes(
         (tmp_path / "queries.parquet").read_bytes()[:-9]
     )
-    with pytest.raises(DataError, match="must be a whole Parquet file; make it again"):
+    with pytest.raises(
+        DataError, match="must be a complete Parquet file; run its stage again"
+    ):
         read_table(tmp_path, "queries")
 
 

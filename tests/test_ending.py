@@ -130,7 +130,10 @@ def test_where_the_gate_said_no_nothing_of_an_earlier_pass_is_left(
         and not (run / "experiment").exists()
         and (run / "distil").exists()
     )
-    assert "the gate said no: nDCG@10 +0.01, must be +0.02" in capsys.readouterr().err
+    assert (
+        "the gate refused the student: nDCG@10 +0.01, must be +0.02"
+        in capsys.readouterr().err
+    )
 
 
 def test_outside_a_cluster_nobody_is_asked_for_pods() -> None:

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 USER_INPUT = "data"
-"""The input that a person edits: a manifest in it may belong to the folder it was copied from."""
+"""The input that a user edits: a manifest in it may belong to the folder it was copied from."""
 Inputs = Mapping[str, str | list[str]]
 """Places by argument name; a list where a step has shards."""
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a stage did: written last, read by resume, by the report and by ``adore explain``."""
+    """What a stage did. It is written last; resume, the report and ``adore explain`` read it."""
 
     stage: str
     version: str
@@ -101,43 +101,47 @@ def read_manifest(place: str | Path) -> Manifest | None:
         UnavailableError: the store does not answer.
     """
     try:
-        path = local_copy(join(str(place), MANIFEST))
-        return Manifest(**json.loads(path.read_text("utf-8")))
+        manifest_file = local_copy(join(str(place), MANIFEST))
+        return Manifest(**json.loads(manifest_file.read_text("utf-8")))
     except (MissingError, ValueError, TypeError):
         # There is none, it is cut short, or it is of another version: the stage runs again.
         return None
 
 
 def hash_tree(path: Path) -> str:
-    """SHA-256 over the names and bytes of a file or of every file in a folder.
+    """Compute SHA-256 over the names and bytes of a file or of every file in a folder.
 
     Files that begin with ``_`` describe one execution (what came from a cache, for example) and
-    do not count.
+    are left out.
 
     Returns:
         64 hexadecimal digits.
     """
-    digest = hashlib.sha256()
+    tree_digest = hashlib.sha256()
     if path.is_file():
-        _hash_file(path, path.name, digest)
-        return digest.hexdigest()
-    for file in sorted(path.rglob("*")):
-        is_output = file.name != MANIFEST and not file.name.startswith("_")
-        if is_output and file.is_file():
-            _hash_file(file, str(file.relative_to(path)), digest)
-    return digest.hexdigest()
+        _hash_file(path, path.name, tree_digest)
+        return tree_digest.hexdigest()
+    for output_file in sorted(path.rglob("*")):
+        is_private = output_file.name.startswith("_")
+        if is_private or output_file.name == MANIFEST:
+            continue
+        if output_file.is_file():
+            relative_name = str(output_file.relative_to(path))
+            _hash_file(output_file, relative_name, tree_digest)
+    return tree_digest.hexdigest()
 
 
 def _hash_file(path: Path, name: str, digest: hashlib._Hash) -> None:
     digest.update(f"{name}\0".encode())
-    with path.open("rb") as stream:
-        file_digest = hashlib.file_digest(stream, "sha256")
+    with path.open("rb") as opened_file:
+        file_digest = hashlib.file_digest(opened_file, "sha256")
     digest.update(file_digest.digest())
 
 
 def _content(place: str) -> str:
-    """An input's hash: from its manifest if a stage wrote it, else from its bytes."""
+    """Return an input's hash: from its manifest if a stage wrote it, else from its bytes."""
     manifest = read_manifest(place)
+    # A stage's output is large and does not change: its hash is not computed again.
     if manifest:
         return manifest.content
     return hash_tree(local_copy(place))
@@ -145,13 +149,15 @@ def _content(place: str) -> str:
 
 def _map_places(inputs: Inputs, function: Callable[[str], T]) -> dict[str, T | list[T]]:
     """Apply a function to every place of the inputs; lists stay lists."""
-    mapped: dict[str, T | list[T]] = {}
-    for name, places in inputs.items():
-        if isinstance(places, list):
-            mapped[name] = [function(place) for place in places]
+    mapped_inputs: dict[str, T | list[T]] = {}
+    for name, input_places in inputs.items():
+        if isinstance(input_places, list):
+            mapped_inputs[name] = [
+                function(shard_place) for shard_place in input_places
+            ]
         else:
-            mapped[name] = function(places)
-    return mapped
+            mapped_inputs[name] = function(input_places)
+    return mapped_inputs
 
 
 # ---------------------------------------------------------------- stages
@@ -161,32 +167,32 @@ _resume_dir: ContextVar[str] = ContextVar("resume_dir", default="")
 
 
 def add_cost(dollars: float) -> None:
-    """Charge the running stage's manifest (paid teachers call this)."""
-    costs = _cost.get()
-    if costs is not None:
-        costs.append(dollars)
+    """Add dollars to the running stage's manifest; paid teachers call this."""
+    running_costs = _cost.get()
+    if running_costs is not None:
+        running_costs.append(dollars)
 
 
 def _rows(folder: Path) -> dict[str, int]:
-    """How many rows each table of a folder has."""
+    """Count the rows of each table of a folder."""
     import pyarrow.parquet as pq
 
-    counts = {}
-    for path in sorted(folder.glob("*.parquet")):
-        counts[path.stem] = pq.read_metadata(path).num_rows
-    return counts
+    row_counts = {}
+    for table_file in sorted(folder.glob("*.parquet")):
+        row_counts[table_file.stem] = pq.read_metadata(table_file).num_rows
+    return row_counts
 
 
 def _quarantine(folder: Path) -> dict[str, int]:
     if not (folder / "quarantine.parquet").is_file():
         return {}
-    rows = read_table(folder, "quarantine")
-    by_reason = rows.group_by("reason").len().sort("reason")
+    quarantined_rows = read_table(folder, "quarantine")
+    by_reason = quarantined_rows.group_by("reason").len().sort("reason")
 
-    counts = {}
+    counts_by_reason = {}
     for reason, count in by_reason.iter_rows():
-        counts[str(reason)] = int(count)
-    return counts
+        counts_by_reason[str(reason)] = int(count)
+    return counts_by_reason
 
 
 def fingerprint(
@@ -207,14 +213,15 @@ def fingerprint(
         MissingError: an input is not there.
         UnavailableError: the store does not answer.
     """
-    made = {name: place for name, place in inputs.items() if name != USER_INPUT}
-    content = _map_places(made, _content)
+    made_inputs = {name: place for name, place in inputs.items() if name != USER_INPUT}
+    content_hashes = _map_places(made_inputs, _content)
+    # The user's folder is always read: its manifest says nothing about a later edit.
     if USER_INPUT in inputs:
         user_folder = local_copy(str(inputs[USER_INPUT]))
-        content[USER_INPUT] = hash_tree(user_folder)
+        content_hashes[USER_INPUT] = hash_tree(user_folder)
 
     settings = json.loads(config.model_dump_json())
-    return Fingerprint(stage, code_hash(module), settings, content)
+    return Fingerprint(stage, code_hash(module), settings, content_hashes)
 
 
 def key_of(call: Fingerprint, output: str) -> str:
@@ -227,15 +234,15 @@ def key_of(call: Fingerprint, output: str) -> str:
     Returns:
         Twelve hexadecimal digits.
     """
-    parts = [call.stage, call.code, call.config, call.inputs]
-    text = json.dumps([parts, output], sort_keys=True)
-    data = text.encode()
-    digest = hashlib.sha256(data).hexdigest()
+    call_parts = [call.stage, call.code, call.config, call.inputs]
+    call_json = json.dumps([call_parts, output], sort_keys=True)
+    call_bytes = call_json.encode()
+    digest = hashlib.sha256(call_bytes).hexdigest()
     return digest[:12]
 
 
 def resume_dir() -> str:
-    """The place where the running stage keeps checkpoints; empty: no stage runs.
+    """Return the place where the running stage keeps checkpoints; empty if no stage runs.
 
     A later start of the same call finds them there.
 
@@ -265,42 +272,44 @@ def execute(
         MissingError: an input is not there.
         UnavailableError: the store does not answer, or the disk is full.
     """
-    begun = time.perf_counter()
-    call = fingerprint(module, stage, config, inputs)
-    earlier = read_manifest(output)
-    if earlier and earlier.matches(call):
+    start_time = time.perf_counter()
+    wanted_fingerprint = fingerprint(module, stage, config, inputs)
+    earlier_output = read_manifest(output)
+    if earlier_output and earlier_output.matches(wanted_fingerprint):
         log_line(f"{stage:<17} kept")
-        return earlier
+        return earlier_output
     log_line(f"{stage:<17} runs")
 
-    parent = output.rstrip("/").rpartition("/")[0] or "."
-    checkpoints = join(parent, f".unfinished-{key_of(call, output)}")
-    costs: list[float] = []
-    cost_token = _cost.set(costs)
+    parent_place = output.rstrip("/").rpartition("/")[0] or "."
+    checkpoints = join(
+        parent_place, f".unfinished-{key_of(wanted_fingerprint, output)}"
+    )
+    running_costs: list[float] = []
+    cost_token = _cost.set(running_costs)
     resume_token = _resume_dir.set(checkpoints)
     try:
         with open_output(output) as folder:
-            metrics = module.run(
-                config, **_map_places(inputs, local_copy), output=folder
-            )
+            local_inputs = _map_places(inputs, local_copy)
+            metrics = module.run(config, **local_inputs, output=folder)
             manifest = Manifest(
                 stage=stage,
                 version=__version__,
-                code=call.code,
-                config=call.config,
-                inputs=call.inputs,
+                code=wanted_fingerprint.code,
+                config=wanted_fingerprint.config,
+                inputs=wanted_fingerprint.inputs,
                 sources=_map_places(inputs, str),
                 content=hash_tree(folder),
                 rows=_rows(folder),
                 quarantine=_quarantine(folder),
-                seconds=round(time.perf_counter() - begun, 3),
-                cost=sum(costs),
+                seconds=round(time.perf_counter() - start_time, 3),
+                cost=sum(running_costs),
                 metrics={name: float(value) for name, value in metrics.items()},
             )
             write_json(asdict(manifest), folder / MANIFEST)
     finally:
         _cost.reset(cost_token)
         _resume_dir.reset(resume_token)
+    # Only after success: a failed stage continues from its checkpoints.
     delete(checkpoints)
     log_line(f"{stage:<17} done   {manifest.seconds:6.1f} s")
     return manifest

@@ -1,4 +1,4 @@
-"""The hash of a stage's code: of everything that it imports, and of nothing else."""
+"""The hash of a stage's code: its import closure, and nothing else."""
 
 from __future__ import annotations
 
@@ -41,40 +41,45 @@ def code_hash(module: ModuleType) -> str:
         >>> code_hash(prepare) == code_hash(queries)
         False
     """
-    paths = [Path(str(module.__file__))]
+    source_files = [Path(str(module.__file__))]
     if _is_module(module.__name__):
-        paths = _files(module.__name__)
+        source_files = _files(module.__name__)
 
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode() + b"\0")
-        digest.update(path.read_bytes())
+    source_digest = hashlib.sha256()
+    for source_file in source_files:
+        file_name = source_file.name.encode()
+        source_digest.update(file_name + b"\0")
+        source_digest.update(source_file.read_bytes())
+
     # Any stage may look up a part that a plugin registers.
-    for entry in plugins():
-        version = ""
-        if entry.dist:
-            version = entry.dist.version
-        digest.update(f"{entry.value}=={version}".encode())
-    return f"{__version__}+{digest.hexdigest()[:12]}"
+    for entry_point in plugins():
+        plugin_version = ""
+        if entry_point.dist:
+            plugin_version = entry_point.dist.version
+        plugin = f"{entry_point.value}=={plugin_version}"
+        source_digest.update(plugin.encode())
+
+    digest = source_digest.hexdigest()
+    return f"{__version__}+{digest[:12]}"
 
 
 def _files(module: str) -> list[Path]:
-    files = set[Path]()
-    for name in import_closure(module):
-        files.add(_path(name))
-        files.update(_also(name))
-    return sorted(files)
+    source_files = set[Path]()
+    for module_name in import_closure(module):
+        source_files.add(_path(module_name))
+        source_files.update(_also(module_name))
+    return sorted(source_files)
 
 
 def _also(module: str) -> list[Path]:
-    """What a module uses beside its imports."""
+    """List the files that a module uses in addition to its imports."""
     if module not in ALSO:
         return []
     return sorted(PACKAGE.glob(ALSO[module]))
 
 
 def import_closure(module: str) -> set[str]:
-    """Find a module and all of ours that it imports, directly or not, also within functions.
+    """Find a module and all ADORE modules that it imports, directly or not, also in functions.
 
     Args:
         module: its dotted name.
@@ -83,22 +88,22 @@ def import_closure(module: str) -> set[str]:
         Dotted names.
     """
     closure = set[str]()
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name not in closure:
-            closure.add(name)
-            waiting.extend(_imports(name))
+    unread_modules = [module]
+    while unread_modules:
+        module_name = unread_modules.pop()
+        if module_name not in closure:
+            closure.add(module_name)
+            unread_modules.extend(_imports(module_name))
     return closure
 
 
 def _path(module: str) -> Path:
-    """The file of one of our modules."""
+    """Return the file of one of our modules."""
     _, *parts = module.split(".")
-    path = PACKAGE.joinpath(*parts)
-    if path.is_dir():
-        return path / "__init__.py"
-    return path.with_suffix(".py")
+    module_path = PACKAGE.joinpath(*parts)
+    if module_path.is_dir():
+        return module_path / "__init__.py"
+    return module_path.with_suffix(".py")
 
 
 def _is_module(name: str) -> bool:
@@ -108,31 +113,31 @@ def _is_module(name: str) -> bool:
 
 @cache
 def _imports(module: str) -> frozenset[str]:
-    """Our modules that a module names in an import, and the packages that hold them."""
-    named = set[str]()
-    tree = ast.parse(_path(module).read_text("utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                named.add(alias.name)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            named.add(node.module)
-            for alias in node.names:
-                named.add(f"{node.module}.{alias.name}")
+    """Find the ADORE modules that a module imports, and the packages that contain them."""
+    imported_names = set[str]()
+    syntax_tree = ast.parse(_path(module).read_text("utf-8"))
+    for syntax_node in ast.walk(syntax_tree):
+        if isinstance(syntax_node, ast.Import):
+            for imported in syntax_node.names:
+                imported_names.add(imported.name)
+        elif isinstance(syntax_node, ast.ImportFrom) and syntax_node.module:
+            imported_names.add(syntax_node.module)
+            for imported in syntax_node.names:
+                imported_names.add(f"{syntax_node.module}.{imported.name}")
 
-    for path in _also(module):
-        if path.suffix == ".py":
-            named.add(_name(path))
+    for used_file in _also(module):
+        if used_file.suffix == ".py":
+            imported_names.add(_name(used_file))
 
     # Importing a module runs the __init__ of every package that holds it.
-    parts = module.split(".")
-    for end in range(1, len(parts)):
-        named.add(".".join(parts[:end]))
+    name_parts = module.split(".")
+    for part_count in range(1, len(name_parts)):
+        imported_names.add(".".join(name_parts[:part_count]))
 
-    return frozenset(name for name in named if _is_module(name))
+    return frozenset(name for name in imported_names if _is_module(name))
 
 
 def _name(path: Path) -> str:
-    """The dotted name of one of our files."""
+    """Return the dotted name of one of our files."""
     relative = path.relative_to(PACKAGE).with_suffix("")
     return ".".join(["adore", *relative.parts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,9 +25,9 @@ __all__ = [
 
 PROFILES = Path(__file__).parent / "profiles"
 ANSWERS = "ADORE_ANSWERS"
-"""Environment variable: the place where paid answers are kept if no config names one.
+"""Environment variable: the place of paid answers if no config names one.
 
-On a cluster: in the run's place."""
+On a cluster they are kept in the run's place."""
 
 
 class StageConfig(BaseModel):
@@ -44,7 +45,7 @@ class StageConfig(BaseModel):
 
 
 def cache_root() -> Path:
-    """Where downloads and paid answers are kept: ``$ADORE_CACHE``, else ``~/.cache/adore``."""
+    """Return the cache of downloads and answers: ``$ADORE_CACHE``, else ``~/.cache/adore``."""
     return Path(os.environ.get("ADORE_CACHE") or Path.home() / ".cache" / "adore")
 
 
@@ -83,31 +84,34 @@ def load_profile(name: str) -> Profile:
 
 
 def _parse(name: str) -> object:
-    """What a profile holds, whatever it is."""
+    """Parse a profile, given as JSON, as a file or by its name."""
+    # On a cluster without an object store, tasks get the profile itself.
     if name.startswith("{"):
         return json.loads(name)
     return yaml.safe_load(_read(name)) or {}
 
 
-def _is_profile(value: dict[Any, Any]) -> bool:
+def _is_profile(value: Mapping[object, object]) -> bool:
     return all(isinstance(section, dict) for section in value.values())
 
 
 def _read(name: str) -> str:
-    path = PROFILES / f"{name}.yaml"
+    profile_file = PROFILES / f"{name}.yaml"
     if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-    if not path.is_file():
-        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
+        profile_file = Path(name)
+    if not profile_file.is_file():
+        known_profiles = ", ".join(
+            sorted(profile_file.stem for profile_file in PROFILES.glob("*.yaml"))
+        )
         raise MissingError(
-            f"profile == {name!r}, must be one of: {known}, or a .yaml file; "
+            f"profile == {name!r}, must be one of: {known_profiles}, or a .yaml file; "
             "set PROFILE to one of them"
         )
-    return path.read_text("utf-8")
+    return profile_file.read_text("utf-8")
 
 
 def profile_name(profile: str) -> str:
-    """Return what people call a profile: its file's name without ending, or one of ours."""
+    """Return a profile's name: of a file its name without ending, else the name as it is."""
     if profile.startswith("{"):
         return "given as content"
     return Path(profile).stem
@@ -130,10 +134,15 @@ def configure(cls: type[Config], section: Section, name: str) -> Config:
     try:
         return cls(**section)
     except ValidationError as error:
-        known = ", ".join(sorted(cls.model_fields))
-        faults = []
+        # All faults in one error, so that they can be corrected at once.
+        known_keys = ", ".join(sorted(cls.model_fields))
+        fault_texts = []
         for fault in error.errors():
-            key = ".".join(map(str, fault["loc"]))
-            faults.append(f"{name}.{key} == {fault['input']!r}: {fault['msg']}")
-        text = "; ".join(faults)
-        raise ConfigError(f"{text}; known keys of {name}: {known}") from error
+            fault_key = ".".join(map(str, fault["loc"]))
+            fault_texts.append(
+                f"{name}.{fault_key} == {fault['input']!r}: {fault['msg']}"
+            )
+        joined_faults = "; ".join(fault_texts)
+        raise ConfigError(
+            f"{joined_faults}; known keys of {name}: {known_keys}"
+        ) from error

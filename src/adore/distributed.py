@@ -43,7 +43,7 @@ TIMEOUT = timedelta(days=2)
 """How long a process waits for the others: rank 0 reads and scores while they wait."""
 
 
-def launch(processes: int, function: str, **job: Any) -> Any:
+def launch(processes: int, function: str, **job: object) -> Any:
     """Call ``module:function`` in several processes that train together.
 
     Args:
@@ -56,8 +56,9 @@ def launch(processes: int, function: str, **job: Any) -> Any:
         What the function returns in the first process.
 
     Raises:
-        AdoreError: a process failed; the end of its output is in the text.
+        AdoreError: a process failed; the text has the end of its output.
     """
+    # torchrun has started the processes already: they wait in worker_loop.
     if world_size() > 1:
         return run_on_all(function, **job)
     if processes == 1:
@@ -70,15 +71,18 @@ def launch(processes: int, function: str, **job: Any) -> Any:
         "--nproc-per-node",
         str(processes),
     ]
-    with tempfile.TemporaryDirectory(prefix="adore-") as home:
-        path = Path(home, "job")
-        path.write_bytes(pickle.dumps((function, job)))
-        status, tail = _run_and_echo([*command, "-m", "adore.distributed", str(path)])
-        if status:
+    with tempfile.TemporaryDirectory(prefix="adore-") as temporary_folder:
+        job_file = Path(temporary_folder, "job")
+        job_file.write_bytes(pickle.dumps((function, job)))
+        exit_status, output_tail = _run_and_echo(
+            [*command, "-m", "adore.distributed", str(job_file)]
+        )
+        if exit_status:
             raise AdoreError(
-                f"{function} in {processes} processes == exit {status}, must be 0\n{tail}"
+                f"{function} in {processes} processes == exit {exit_status}, "
+                f"must be 0\n{output_tail}"
             )
-        return pickle.loads(path.with_suffix(".done").read_bytes())
+        return pickle.loads(job_file.with_suffix(".done").read_bytes())
 
 
 def _run_and_echo(command: list[str]) -> tuple[int, str]:
@@ -91,11 +95,11 @@ def _run_and_echo(command: list[str]) -> tuple[int, str]:
         text=True,
         errors="replace",
     ) as child:
-        for line in child.stdout or ():
-            sys.stderr.write(line)
-            last_lines.append(line)
-    tail = "".join(last_lines)
-    return child.returncode, tail[-2000:]
+        for output_line in child.stdout or ():
+            sys.stderr.write(output_line)
+            last_lines.append(output_line)
+    output_tail = "".join(last_lines)
+    return child.returncode, output_tail[-2000:]
 
 
 # ---------------------------------------------------------------- a stage's command under torchrun
@@ -125,13 +129,14 @@ def process_group() -> Iterator[bool]:
     distributed.init_process_group(backend, timeout=TIMEOUT)
     try:
         yield is_main()
+        # Ends the others' worker_loop.
         if is_main():
             distributed.broadcast_object_list([None])
     finally:
         distributed.destroy_process_group()
 
 
-def run_on_all(function: str, **arguments: Any) -> Any:
+def run_on_all(function: str, **arguments: object) -> Any:
     """Call ``module:function`` in all processes, from the main one.
 
     Args:
@@ -148,7 +153,7 @@ def run_on_all(function: str, **arguments: Any) -> Any:
 
 
 def worker_loop() -> None:
-    """Run what the main process passes to :func:`run_on_all`, until it is done."""
+    """Run what the main process passes to :func:`run_on_all`, until that process ends."""
     from torch import distributed
 
     while True:
@@ -168,14 +173,14 @@ def is_main() -> bool:
 
 
 def broadcast(value: T) -> T:
-    """Send the first process's value to all; a single process keeps its own."""
+    """Send the main process's value to all processes; a single process keeps its own."""
     from torch import distributed
 
     if not distributed.is_initialized():
         return value
-    values = [value]
-    distributed.broadcast_object_list(values)
-    return values[0]
+    shared_values = [value]
+    distributed.broadcast_object_list(shared_values)
+    return shared_values[0]
 
 
 def broadcast_file(place: str) -> bytes:
@@ -199,7 +204,7 @@ def broadcast_file(place: str) -> bytes:
 
 
 def gather(value: T) -> list[T]:
-    """Gather every process's value in the first one; the list is empty in the others."""
+    """Gather the values of all processes in the main process; the list is empty in the others."""
     from torch import distributed
 
     if not distributed.is_initialized():
@@ -207,19 +212,19 @@ def gather(value: T) -> list[T]:
     if not is_main():
         distributed.gather_object(value, None)
         return []
-    values: list[Any] = [None] * distributed.get_world_size()
-    distributed.gather_object(value, values)
-    return values
+    gathered_values: list[Any] = [None] * distributed.get_world_size()
+    distributed.gather_object(value, gathered_values)
+    return gathered_values
 
 
 def leave(end: SystemExit) -> NoReturn:
     """Exit; under torchrun at once, without the interpreter's own shutdown.
 
-    A library's thread may abort an interpreter that shuts down. torchrun would start such a
-    process again, to wait in vain for nodes that are gone.
+    A library's thread may abort an interpreter that shuts down. torchrun would restart such a
+    process, which would then wait for nodes that have ended.
 
     Args:
-        end: the exit that was asked for.
+        end: the requested exit.
 
     Raises:
         SystemExit: ``end``, outside torchrun.
@@ -227,15 +232,15 @@ def leave(end: SystemExit) -> NoReturn:
     if world_size() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
-        status = end.code
-        if not isinstance(status, int):  # a text is an error, None is none
-            status = int(status is not None)
-        os._exit(status)
+        exit_status = end.code
+        if not isinstance(exit_status, int):  # a text is an error, None is none
+            exit_status = int(exit_status is not None)
+        os._exit(exit_status)
     raise end
 
 
 def save_shared(folder: Path, name: str) -> str:
-    """Copy a folder to where other nodes, and a later start of this stage, find it.
+    """Copy a folder to a place that other nodes, and a later start of this stage, can read.
 
     Args:
         folder: on this machine.
@@ -247,15 +252,15 @@ def save_shared(folder: Path, name: str) -> str:
     Raises:
         UnavailableError: the store does not answer.
     """
-    place = join(resume_dir(), name)
-    with open_output(place) as aside:
-        shutil.copytree(folder, aside, dirs_exist_ok=True)
-    return place
+    shared_place = join(resume_dir(), name)
+    with open_output(shared_place) as partial_folder:
+        shutil.copytree(folder, partial_folder, dirs_exist_ok=True)
+    return shared_place
 
 
 def _call(function: str, arguments: dict[str, Any]) -> Any:
-    module, _, name = function.partition(":")
-    return getattr(import_module(module), name)(**arguments)
+    module_name, _, function_name = function.partition(":")
+    return getattr(import_module(module_name), function_name)(**arguments)
 
 
 def _job(path: Path) -> None:
@@ -264,8 +269,8 @@ def _job(path: Path) -> None:
     with process_group() as is_first:
         if not is_first:
             return worker_loop()
-        result = run_on_all(function, **arguments)
-        path.with_suffix(".done").write_bytes(pickle.dumps(result))
+        function_result = run_on_all(function, **arguments)
+        path.with_suffix(".done").write_bytes(pickle.dumps(function_result))
 
 
 if __name__ == "__main__":

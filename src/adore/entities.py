@@ -1,4 +1,4 @@
-"""HTML's character references in shops' texts, decoded once where a text comes in."""
+"""Decodes HTML's character references in shops' texts when they are read."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["decoded", "decoded_values"]
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _MAX_ROUNDS = 3
-"""How often a text may have been escaped."""
+"""How many times a text may have been escaped."""
 _SPACES = str.maketrans({"\xa0": " ", "\u202f": " ", "\u2009": " ", "\xad": None})
 """Non-breaking spaces become spaces; soft hyphens vanish, as in *Kaffee&shy;tasse*."""
 
 
 def _character(match: re.Match[str]) -> str:
-    """What a reference stands for; a name that HTML does not know stays as it is."""
+    """Return a reference's character; a name that HTML does not know stays as it is."""
     written = match.group()
     is_number = written.startswith("&#")
     if not is_number and written[1:] not in html.entities.html5:
@@ -28,9 +28,9 @@ def _character(match: re.Match[str]) -> str:
 
 
 def decoded(text: str) -> str:
-    """A text without HTML's character references, also where it was escaped twice.
+    """Decode HTML's character references in a text, also if it was escaped twice.
 
-    Only references that end in a semicolon: ``a=1&copy=2`` is an address, not a character.
+    Only references that end in a semicolon are decoded: ``a=1&copy=2`` is part of an address.
 
     Returns:
         The text, decoded.
@@ -41,6 +41,7 @@ def decoded(text: str) -> str:
         >>> decoded("R&D ?a=1&copy=2")
         'R&D ?a=1&copy=2'
     """
+    # Each round undoes one escaping.
     for _ in range(_MAX_ROUNDS):
         if "&" not in text or not _ENTITY.search(text):
             return text
@@ -62,9 +63,9 @@ def decoded_values(value: Any) -> Any:
         return decoded(value)
     if isinstance(value, dict):
         decoded_dict = {}
-        for name, inner in value.items():
-            decoded_dict[decoded_values(name)] = decoded_values(inner)
+        for field_name, inner_value in value.items():
+            decoded_dict[decoded_values(field_name)] = decoded_values(inner_value)
         return decoded_dict
     if isinstance(value, list | tuple):
-        return [decoded_values(inner) for inner in value]
+        return [decoded_values(inner_value) for inner_value in value]
     return value

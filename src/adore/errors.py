@@ -1,4 +1,4 @@
-"""One tree of exceptions: when each is raised, its HTTP status, and what to do about it."""
+"""ADORE's exceptions: when each is raised, and its HTTP status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ConfigError(AdoreError):
 
 
 class BudgetError(AdoreError):
-    """Raised when a spending cap is reached; what was paid for is kept.
+    """Raised when a spending cap is reached; paid answers are kept.
 
     Args:
         text: the error's text.
@@ -51,7 +51,7 @@ class DataError(AdoreError):
 
 
 class QuarantineError(DataError):
-    """Raised when more rows than the allowed share are bad; the worst reasons are in the text."""
+    """Raised when too large a share of rows is bad; the text lists the most frequent reasons."""
 
 
 class MissingError(AdoreError):
@@ -77,25 +77,25 @@ class UnavailableError(AdoreError):
 
 
 LONGEST_VALUE = 120
-"""Characters of a value that an error shows."""
+"""Most characters of a value in an error's text."""
 
 
 def fault_text(name: str, value: object, *, must: str, fix: str) -> str:
-    """Word a fault in the house's one form.
+    """Format the text of an error.
 
     Args:
-        name: what the value is called by the one who set it.
-        value: the value that was given; long values are cut.
+        name: the value's name, as its author knows it.
+        value: the value; long ones are cut.
         must: what it must be.
         fix: what to do instead, as an imperative.
 
     Returns:
         ``name == value, must be …; fix``.
     """
-    text = repr(value)
-    if len(text) > LONGEST_VALUE:
-        text = f"{text[: LONGEST_VALUE - 3]}..."
-    return f"{name} == {text}, must be {must}; {fix}"
+    shown_value = repr(value)
+    if len(shown_value) > LONGEST_VALUE:
+        shown_value = f"{shown_value[: LONGEST_VALUE - 3]}..."
+    return f"{name} == {shown_value}, must be {must}; {fix}"
 
 
 def check(
@@ -107,12 +107,12 @@ def check(
     fix: str,
     error: type[AdoreError] = ConfigError,
 ) -> None:
-    """Raise ``error`` in the house's one form unless ``ok``.
+    """Raise ``error`` with the text of :func:`fault_text` unless ``ok``.
 
     Args:
         ok: the condition that must hold.
-        name: what the value is called by the one who set it.
-        value: the value that was given; long values are cut.
+        name: the value's name, as its author knows it.
+        value: the value; long ones are cut.
         must: what it must be.
         fix: what to do instead, as an imperative.
         error: the class to raise.

@@ -1,4 +1,4 @@
-"""What a person calls from Python: judge a list of items, run the whole loop."""
+"""The Python interface: judge a list of items, run the whole loop."""
 
 from __future__ import annotations
 
@@ -52,17 +52,18 @@ def judge(
     from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
     from adore.teacher.judgements import JudgeInput, Judgement
 
-    known = {item.item_id: item for item in (*catalogue, *items)}
-    reader = Reader(Lexicon.mine(known.values(), language))
-    wishes = reader.read_query(query)
+    # An item that is in the catalogue as well counts once.
+    known_items = {item.item_id: item for item in (*catalogue, *items)}
+    reader = Reader(Lexicon.mine(known_items.values(), language))
+    query_reading = reader.read_query(query)
 
-    cases: list[JudgeInput] = []
+    judge_inputs: list[JudgeInput] = []
     for item in items:
-        evidence = tuple(compare(wishes, reader.read_item(item)))
-        cases.append(JudgeInput("", item.item_id, query, item, evidence))
+        evidence = tuple(compare(query_reading, reader.read_item(item)))
+        judge_inputs.append(JudgeInput("", item.item_id, query, item, evidence))
 
-    book = RuleBook.load(rulebook)
-    results = EvidenceJudge(RulesGrader(book), book).judge(cases)
+    loaded_book = RuleBook.load(rulebook)
+    results = EvidenceJudge(RulesGrader(loaded_book), loaded_book).judge(judge_inputs)
     return [result for result in results if isinstance(result, Judgement)]
 
 
@@ -88,7 +89,7 @@ def run(
     """
     from adore.pipeline.local import check_input, choose_out, run_local
 
-    place = out or choose_out(data, profile, seed)
-    check_input(data, place, profile=profile, seed=seed)
-    run_local(data, place, profile=profile, seed=seed)
-    return Path(place)
+    run_place = out or choose_out(data, profile, seed)
+    check_input(data, run_place, profile=profile, seed=seed)
+    run_local(data, run_place, profile=profile, seed=seed)
+    return Path(run_place)

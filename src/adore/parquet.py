@@ -23,7 +23,7 @@ def schema_of(name: str) -> Schema:
     """Return the polars type of each column of one of :data:`adore.tables.TABLES`."""
     import polars as pl
 
-    types: Schema = {
+    polars_types: Schema = {
         "str": pl.String(),
         "int": pl.Int64(),
         "float": pl.Float64(),
@@ -31,20 +31,21 @@ def schema_of(name: str) -> Schema:
         "list[str]": pl.List(pl.String()),
         "list[float]": pl.List(pl.Float64()),
     }
-    return {column: types[kind] for column, kind in TABLES[name].items()}
+    return {column: polars_types[kind] for column, kind in TABLES[name].items()}
 
 
 def _frame_of(rows: list[Row], schema: Schema) -> pl.DataFrame:
-    """Rows as a frame; columns that the schema lacks get the type of their values."""
+    """Build a frame; columns that the schema lacks get the type of their values."""
     import polars as pl
 
+    # Without rows polars cannot infer types, so all columns are the table's own.
     if not rows:
         return pl.DataFrame(schema=schema)
-    columns: dict[str, pl.DataType | None] = dict(schema)
+    frame_schema: dict[str, pl.DataType | None] = dict(schema)
     for row in rows:
         for column in row:
-            columns.setdefault(column, None)
-    return pl.DataFrame(rows, schema=columns, strict=False)
+            frame_schema.setdefault(column, None)
+    return pl.DataFrame(rows, schema=frame_schema, strict=False)
 
 
 def write_table(
@@ -62,35 +63,35 @@ def write_table(
 
     Raises:
         DataError: a column is missing.
-        UnavailableError: the disk is full, or otherwise refuses.
+        UnavailableError: the disk is full or refuses the write.
     """
     import polars as pl
 
     schema = schema_of(name)
     if isinstance(rows, list):
         rows = _frame_of(rows, schema)
-    missing = schema.keys() - set(rows.columns)
+    missing_columns = schema.keys() - set(rows.columns)
     check(
-        not missing,
+        not missing_columns,
         f"columns of table {name}",
         rows.columns,
-        must=f"with {sorted(missing)}",
+        must=f"with {sorted(missing_columns)}",
         fix="add them",
         error=DataError,
     )
     # The table's own columns come first and in its types, others behind them as they are.
-    casts = [pl.col(column).cast(kind) for column, kind in schema.items()]
-    extra = rows.drop(*schema).columns
-    frame = rows.select(*casts, *extra)
-    path = folder / f"{name}.parquet"
+    cast_columns = [pl.col(column).cast(kind) for column, kind in schema.items()]
+    extra_columns = rows.drop(*schema).columns
+    stored_frame = rows.select(*cast_columns, *extra_columns)
+    table_file = folder / f"{name}.parquet"
     try:
-        frame.write_parquet(path)
+        stored_frame.write_parquet(table_file)
     except (OSError, pl.exceptions.ComputeError) as error:
-        fix = "make room on the disk and run the same command again"
+        advice = "make room on the disk and run the same command again"
         raise UnavailableError(
-            f"table == {str(path)!r}, must be written whole; {fix} ({error})"
+            f"table == {str(table_file)!r}, must be written completely; {advice} ({error})"
         ) from error
-    return frame
+    return stored_frame
 
 
 def read_table(folder: str | Path, name: str) -> pl.DataFrame:
@@ -105,19 +106,20 @@ def read_table(folder: str | Path, name: str) -> pl.DataFrame:
 
     Raises:
         MissingError: the folder has no such table.
-        DataError: the file is no Parquet file, or not whole.
+        DataError: the file is not a complete Parquet file.
     """
     import polars as pl
 
-    path = Path(folder) / f"{name}.parquet"
-    if not path.is_file():
+    table_file = Path(folder) / f"{name}.parquet"
+    if not table_file.is_file():
         raise MissingError(
-            f"table == {str(path)!r}, must be an existing Parquet file; "
+            f"table == {str(table_file)!r}, must be an existing Parquet file; "
             "run the stage that writes it"
         )
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(table_file)
     except pl.exceptions.ComputeError as error:
         raise DataError(
-            f"table == {str(path)!r}, must be a whole Parquet file; make it again ({error})"
+            f"table == {str(table_file)!r}, must be a complete Parquet file; "
+            f"run its stage again ({error})"
         ) from error

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work: a bar on a terminal, regular lines in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 __all__ = ["LOG_PREFIX", "log_line", "progress"]
 
 LOG_PREFIX = "[adore] "
-"""Marks every line that is meant for the person who runs the loop."""
+"""Prefix of every line for the person who runs the loop."""
 
 Item = TypeVar("Item")
 
@@ -36,16 +36,19 @@ def progress(
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
+    # A bar redraws its line, which a log file cannot show.
     if sys.stderr.isatty():
         from tqdm import tqdm
 
         yield from tqdm(items, desc=label, total=total, leave=False)
         return
-    started = time.monotonic()
-    last_report = started
+    start_time = time.monotonic()
+    last_report = start_time
     for count, item in enumerate(items, 1):
         yield item
-        now = time.monotonic()
-        if now - last_report >= every:
-            last_report = now
-            log_line(f"    {label}: {count}/{total or '?'}, {now - started:.0f} s")
+        current_time = time.monotonic()
+        if current_time - last_report >= every:
+            last_report = current_time
+            log_line(
+                f"    {label}: {count}/{total or '?'}, {current_time - start_time:.0f} s"
+            )

@@ -1,6 +1,6 @@
-"""One prompt code for SFT, KTO and judging.
+"""The prompts of SFT, KTO and judging.
 
-The evidence trace, and the answer that a teacher gives to it.
+The evidence trace, and a teacher's answer to it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from adore.types import ATTRIBUTES, Evidence, Grade
 __all__ = ["ANSWER_PREFIX", "answer", "trace"]
 
 ANSWER_PREFIX = '{"grade":"'
-"""What every answer begins with; the next token is the grade's letter."""
+"""The beginning of every answer; the next token is the grade's letter."""
 
 
 def _line(name: str, evidence: Sequence[Evidence]) -> str:
-    """One attribute's evidence; ``evidence`` is not empty."""
+    """Write one attribute's evidence, which is not empty."""
     if name == "feature":
         return _feature_line(evidence)
     if name == "product_type":
@@ -26,28 +26,34 @@ def _line(name: str, evidence: Sequence[Evidence]) -> str:
         item_type = product_type.found or "nothing"
         state = _state(product_type)
         return f"{name} {state} asked {product_type.asked} found {item_type}"
-    states = sorted(map(_state, evidence))
-    return f"{name} {' '.join(states)}"
+
+    # Sorted: the order of the query's words must not change the prompt.
+    sorted_states = sorted(map(_state, evidence))
+    joined_states = " ".join(sorted_states)
+    return f"{name} {joined_states}"
 
 
 def _feature_line(evidence: Sequence[Evidence]) -> str:
-    """A pair has any number of features: they are counted, not named."""
-    states = Counter(feature.state for feature in evidence)
-    line = (
-        f"feature match {_digit(states['match'])} unknown {_digit(states['unknown'])}"
-    )
-    if states["conflict"]:
-        line += f" conflict {_digit(states['conflict'])}"
-    return line
+    """Count the features by state: a pair may have any number of them."""
+    state_counts = Counter(feature.state for feature in evidence)
+    matches = _digit(state_counts["match"])
+    unknowns = _digit(state_counts["unknown"])
+    feature_line = f"feature match {matches} unknown {unknowns}"
+
+    # Conflicts are rare: a line without any has no word for them.
+    if state_counts["conflict"]:
+        conflicts = _digit(state_counts["conflict"])
+        feature_line += f" conflict {conflicts}"
+    return feature_line
 
 
 def _digit(count: int) -> int:
-    """At most 9, so that a count is one token of the tiny teacher."""
+    """Cap a count at 9, so that it is one token of the tiny teacher."""
     return min(count, 9)
 
 
 def _state(evidence: Evidence) -> str:
-    """How a wish is met and, if the item says, in which part of it."""
+    """Write how a wish is met and, if known, in which part of the item."""
     if evidence.state == "unknown":
         return evidence.state
     part = evidence.where.split(".")[0]
@@ -69,11 +75,11 @@ def trace(evidence: Sequence[Evidence]) -> str:
         by_attribute.setdefault(piece.attribute, []).append(piece)
 
     # The order of the attributes is fixed, so that equal evidence makes equal prompts.
-    lines = []
+    attribute_lines = []
     for name in ATTRIBUTES:
         if name in by_attribute:
-            lines.append(_line(name, by_attribute[name]))
-    return "\n".join(["pair", *lines, "answer "])
+            attribute_lines.append(_line(name, by_attribute[name]))
+    return "\n".join(["pair", *attribute_lines, "answer "])
 
 
 def answer(grade: Grade, evidence: Sequence[Evidence]) -> str:

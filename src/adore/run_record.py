@@ -34,7 +34,7 @@ __all__ = [
 
 RUN = "run.json"
 RunRecord = dict[str, Any]
-"""What ``run.json`` holds, as far as it is known.
+"""What ``run.json`` holds; unknown fields are absent.
 
 ``place``, ``data``, ``profile`` and ``seed``; ``started``, and ``since`` while it runs; ``owner``
 (``job`` on Kubeflow Pipelines, else ``host`` and ``pid``); ``status`` and ``error``; ``seconds`` in
@@ -50,11 +50,11 @@ class RunStatus(StrEnum):
     PASSED = "passed"
     """Every step ended well, and the student passed its gate."""
     REFUSED = "refused"
-    """Every step ended well, and the gate said no: nothing is released."""
+    """Every step ended well, and the gate refused the student: nothing is released."""
     FAILED = "failed"
     """A step failed; its reason is known."""
     STOPPED = "stopped"
-    """It ended and left no reason: it was cancelled, or killed."""
+    """It ended without a reason: it was cancelled or killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Failure:
 
     Args:
         step: its name, with the shard as in ``judge/3``.
-        error: what went wrong, in the house's form: name and value, what it must be, what to do.
+        error: its text: name and value, what the value must be, and the fix.
         time: seconds since the epoch.
     """
 
@@ -88,8 +88,8 @@ def read_run(run: str) -> RunRecord:
         UnavailableError: the store does not answer.
     """
     try:
-        path = local_copy(join(run, RUN))
-        return dict(json.loads(path.read_text("utf-8")))
+        record_file = local_copy(join(run, RUN))
+        return dict(json.loads(record_file.read_text("utf-8")))
     except (MissingError, ValueError):
         return {}
 
@@ -112,18 +112,18 @@ def begin_run(
     Raises:
         UnavailableError: the store does not answer.
     """
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    current_time = datetime.now(UTC).isoformat(timespec="seconds")
     owner: RunRecord = {"host": socket.gethostname(), "pid": os.getpid()}
     if job:
         owner = {"job": job}
     record = {
-        "started": now,
+        "started": current_time,
         **read_run(run),
         "place": run,
         "data": data,
         "profile": profile,
         "seed": seed,
-        "since": now,
+        "since": current_time,
         "owner": owner,
         "status": RunStatus.RUNNING,
     }
@@ -135,9 +135,9 @@ def begin_run(
 
 
 def running_elsewhere(record: RunRecord) -> str:
-    """Name the other process of this machine that runs it right now.
+    """Name the other process of this machine that currently writes this run.
 
-    Empty if none does, or none that can be seen from here.
+    Processes of other machines cannot be checked.
 
     Returns:
         ``process`` and its id, or an empty text.
@@ -146,6 +146,7 @@ def running_elsewhere(record: RunRecord) -> str:
     is_here = owner.get("host") == socket.gethostname()
     is_this_process = owner.get("pid") == os.getpid()
     is_running = record.get("status") == RunStatus.RUNNING
+    # A record of another machine says nothing about the processes of this one.
     if not is_running or not is_here or is_this_process:
         return ""
     try:
@@ -167,14 +168,14 @@ def check_free(run: str) -> None:
         AdoreError: another process runs it; the text names the process.
         UnavailableError: the store does not answer.
     """
-    other = running_elsewhere(read_run(run))
-    fix = "wait for it, stop it, or give another OUT"
+    other_process = running_elsewhere(read_run(run))
+    advice = "wait for it, stop it, or give another OUT"
     check(
-        not other,
+        not other_process,
         "run",
         run,
-        must=f"one that nobody else runs ({other} does)",
-        fix=fix,
+        must=f"one that no other process runs ({other_process} does)",
+        fix=advice,
         error=AdoreError,
     )
 
@@ -187,26 +188,26 @@ def _place(run: str, step: str) -> str:
 
 
 def note_failure(run: str, step: str, error: BaseException) -> None:
-    """Keep why a step failed, for the page, the hook and whoever follows.
+    """Record why a step failed, for the page, the hook and ``adore submit``.
 
-    A store that is away keeps nothing.
+    If the store is unreachable, nothing is recorded.
 
     Args:
         run: the run's place.
         step: the step's name, with its shard.
         error: what ended it; one that is not ours is kept with the name of its class.
     """
-    kind = ""
+    error_class = ""
     if not isinstance(error, AdoreError):
-        kind = f"{type(error).__name__}: "
-    failure = Failure(step, f"{kind}{error}", time.time())
+        error_class = f"{type(error).__name__}: "
+    failure = Failure(step, f"{error_class}{error}", time.time())
 
     with suppress(AdoreError, OSError):
         write_json(asdict(failure), _place(run, step))
 
 
 def clear_failure(run: str, step: str) -> None:
-    """Forget that a step failed before: it runs again.
+    """Delete the record of a step's earlier failure, since it runs again.
 
     Args:
         run: the run's place.
@@ -227,13 +228,13 @@ def read_failures(run: str, since: float = 0.0) -> list[Failure]:
         The failures; none where the store cannot be read.
     """
     try:
-        folder = local_copy(join(run, FAILURES))
+        failures_folder = local_copy(join(run, FAILURES))
     except AdoreError:
         return []
     failures = []
-    for path in Path(folder).glob("*.json"):
+    for failure_file in Path(failures_folder).glob("*.json"):
         with suppress(ValueError, TypeError):  # a note that is cut short says nothing
-            failure = Failure(**json.loads(path.read_text("utf-8")))
+            failure = Failure(**json.loads(failure_file.read_text("utf-8")))
             if failure.time >= since:
                 failures.append(failure)
     return sorted(failures, key=lambda failure: (failure.time, failure.step))

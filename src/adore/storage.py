@@ -1,6 +1,6 @@
 """Places: local paths and ``s3://bucket/key``.
 
-Copies of them, and writes that are whole or not there at all.
+Reads through local copies; writes are atomic.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 MANIFEST = "manifest.json"
 """The last file of a stage's output: without it, no reader sees the output."""
 UNUSED = 7 * 86400.0
-"""Seconds after which a download that nobody used again is removed."""
+"""Seconds after which an unused download is removed."""
 CONNECTIONS = 8
 """Files that are downloaded at the same time."""
 
@@ -79,12 +79,12 @@ def _client() -> Any:
 
     # Endpoint from AWS_ENDPOINT_URL(_S3), credentials from the usual chain. A store that
     # cannot be reached fails within seconds: botocore's own defaults take five minutes.
-    timeouts = Config(
+    client_config = Config(
         connect_timeout=5,
         read_timeout=60,
         retries={"mode": "standard", "max_attempts": 4},
     )
-    return boto3.client("s3", config=timeouts)
+    return boto3.client("s3", config=client_config)
 
 
 @contextmanager
@@ -95,9 +95,9 @@ def _s3_errors(place: str) -> Iterator[None]:
     try:
         yield
     except (Boto3Error, BotoCoreError, ClientError) as error:
-        fix = "check AWS_ENDPOINT_URL, credentials and bucket"
+        advice = "check AWS_ENDPOINT_URL, credentials and bucket"
         raise UnavailableError(
-            f"place == {place!r}, must be reachable; {fix} ({error})"
+            f"place == {place!r}, must be reachable; {advice} ({error})"
         ) from error
 
 
@@ -107,7 +107,7 @@ def _split(place: str) -> tuple[str, str]:
 
 
 def _etags(place: str) -> dict[str, str]:
-    """Every key at or under a place, with its ETag.
+    """List every key at or under a place, with its ETag.
 
     Without the empty objects that consoles leave for folders.
 
@@ -116,18 +116,18 @@ def _etags(place: str) -> dict[str, str]:
     """
     bucket, prefix = _split(place)
     # The store compares characters: of a prefix ``run/1`` it lists ``run/10``, too.
-    folder = f"{prefix.rstrip('/')}/"
+    folder_prefix = f"{prefix.rstrip('/')}/"
 
-    etags = {}
+    etag_of_key = {}
     with _s3_errors(place):
         paginator = _client().get_paginator("list_objects_v2")
         for page in paginator.paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", ()):
-                key = entry["Key"]
-                is_below = f"{key}/".startswith(folder)
+            for stored_object in page.get("Contents", ()):
+                key = stored_object["Key"]
+                is_below = f"{key}/".startswith(folder_prefix)
                 if is_below and not key.endswith("/"):
-                    etags[key] = entry["ETag"]
-    return etags
+                    etag_of_key[key] = stored_object["ETag"]
+    return etag_of_key
 
 
 # ---------------------------------------------------------------- reading
@@ -141,7 +141,7 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
         only: patterns of the files in it to download; ``*`` matches slashes, too.
 
     Returns:
-        The path; nobody changes what lies there.
+        The path; its files never change.
 
     Raises:
         MissingError: nothing is there.
@@ -161,15 +161,15 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
 
 
 def _download(place: str, only: Sequence[str]) -> Path:
-    """A folder or file with the wanted files of a remote place, from the cache if it has them."""
-    prefix = _split(place)[1]
-    etags = {}
+    """Return a local folder or file with the wanted files of a remote place, cached if possible."""
+    key_prefix = _split(place)[1]
+    etag_of_key = {}
     for key, etag in _etags(place).items():
-        name = key[len(prefix) :].lstrip("/")
-        if any(fnmatch(name, pattern) for pattern in only):
-            etags[key] = etag
+        relative_name = key[len(key_prefix) :].lstrip("/")
+        if any(fnmatch(relative_name, pattern) for pattern in only):
+            etag_of_key[key] = etag
     check(
-        bool(etags),
+        bool(etag_of_key),
         "place",
         place,
         must="one with objects",
@@ -177,37 +177,37 @@ def _download(place: str, only: Sequence[str]) -> Path:
         error=MissingError,
     )
 
-    target = _cached_path(place, etags)
-    if target.exists():
-        os.utime(target.parent)
-        return target
+    cached_path = _cached_path(place, etag_of_key)
+    if cached_path.exists():
+        os.utime(cached_path.parent)
+        return cached_path
 
-    downloads = target.parent.parent
+    downloads = cached_path.parent.parent
     downloads.mkdir(parents=True, exist_ok=True)
     _remove_unused(downloads)
-    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=downloads))
+    partial_folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=downloads))
     try:
-        _fetch(place, etags, aside / target.name)
+        _fetch(place, etag_of_key, partial_folder / cached_path.name)
         with suppress(OSError):  # another process was first with the same version
-            aside.rename(target.parent)
+            partial_folder.rename(cached_path.parent)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return target
+        shutil.rmtree(partial_folder, ignore_errors=True)
+    return cached_path
 
 
 def _cached_path(place: str, etags: Mapping[str, str]) -> Path:
-    """Where a download lies: each version has its own folder, so no reader loses files."""
-    versions = sorted(etags.items())
-    text = json.dumps([place, versions])
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    version = digest[:16]
+    """Return a download's path: each version has its own folder, so no reader loses files."""
+    key_versions = sorted(etags.items())
+    version_json = json.dumps([place, key_versions])
+    digest = hashlib.sha256(version_json.encode()).hexdigest()
+    version_id = digest[:16]
 
-    name = Path(place).name
-    return cache_root() / "downloads" / version / name
+    file_name = Path(place).name
+    return cache_root() / "downloads" / version_id / file_name
 
 
 def _remove_unused(downloads: Path) -> None:
-    """Remove downloads that nobody used again."""
+    """Remove downloads that were not used for :data:`UNUSED` seconds."""
     for version in downloads.iterdir():
         with suppress(OSError):  # another process was first
             if time.time() - version.stat().st_mtime > UNUSED:
@@ -216,26 +216,26 @@ def _remove_unused(downloads: Path) -> None:
 
 def _fetch(place: str, keys: Mapping[str, str], folder: Path) -> None:
     """Download the keys of a place into a folder, several at a time."""
-    bucket, prefix = _split(place)
-    paths = {key: folder / key[len(prefix) :].lstrip("/") for key in keys}
-    for path in paths.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    bucket, key_prefix = _split(place)
+    path_of_key = {key: folder / key[len(key_prefix) :].lstrip("/") for key in keys}
+    for target_file in path_of_key.values():
+        target_file.parent.mkdir(parents=True, exist_ok=True)
 
     with _s3_errors(place):
         client = _client()
 
         def fetch(key: str) -> None:
-            client.download_file(bucket, key, str(paths[key]))
+            client.download_file(bucket, key, str(path_of_key[key]))
 
-        with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
-            list(pool.map(fetch, paths))  # raises the first error
+        with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as thread_pool:
+            list(thread_pool.map(fetch, path_of_key))  # raises the first error
 
 
 # ---------------------------------------------------------------- writing
 
 
 def write_bytes(data: bytes, place: str | Path) -> None:
-    """Write a file, whole or not at all.
+    """Write a file atomically.
 
     Args:
         data: the file's content.
@@ -253,7 +253,7 @@ def write_bytes(data: bytes, place: str | Path) -> None:
 
 
 def write_json(value: object, place: str | Path) -> None:
-    """Write a JSON file, whole or not at all.
+    """Write a JSON file atomically.
 
     Args:
         value: what to write; what JSON does not know is written as its ``str``.
@@ -262,12 +262,12 @@ def write_json(value: object, place: str | Path) -> None:
     Raises:
         UnavailableError: the store does not answer.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    write_bytes(text.encode(), place)
+    json_text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    write_bytes(json_text.encode(), place)
 
 
 def copy_file(path: Path, place: str | Path) -> None:
-    """Copy one local file to a place, whole or not at all; nothing if it lies there already.
+    """Copy one local file to a place atomically; do nothing if it is there already.
 
     Args:
         path: the local file.
@@ -286,14 +286,14 @@ def copy_file(path: Path, place: str | Path) -> None:
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside the path, then rename it: no reader sees half of it."""
+    """Let ``write`` fill a file beside the path, then rename it: no reader sees a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial_file = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        write(aside)
-        aside.replace(path)
+        write(partial_file)
+        partial_file.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        partial_file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -309,57 +309,59 @@ def open_output(place: str | Path) -> Iterator[Path]:
     Raises:
         UnavailableError: the store does not answer.
     """
-    home = Path(place).parent
+    parent_folder = Path(place).parent
     if is_remote(place):
-        home = Path(tempfile.mkdtemp(prefix="adore-"))
-    home.mkdir(parents=True, exist_ok=True)
+        parent_folder = Path(tempfile.mkdtemp(prefix="adore-"))
+    parent_folder.mkdir(parents=True, exist_ok=True)
 
-    aside = home / f".{Path(place).name}.partial"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    partial_folder = parent_folder / f".{Path(place).name}.partial"
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    partial_folder.mkdir()
     try:
-        yield aside
+        yield partial_folder
         if is_remote(place):
-            _upload(aside, str(place))
+            _upload(partial_folder, str(place))
         else:
-            _move(aside, Path(place))
+            _move(partial_folder, Path(place))
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial_folder, ignore_errors=True)
         if is_remote(place):
-            home.rmdir()
+            parent_folder.rmdir()
 
 
 def _move(source: Path, target: Path) -> None:
-    """Put a folder in the place of another one."""
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    """Replace a folder by another one."""
+    replaced_folder = target.with_name(f".{target.name}.old")
+    shutil.rmtree(replaced_folder, ignore_errors=True)
     if target.exists():
-        target.rename(old)
+        target.rename(replaced_folder)
     source.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(replaced_folder, ignore_errors=True)
 
 
 def _upload(source: Path, place: str) -> None:
-    """Make a remote place hold the files of a folder and nothing else."""
-    bucket, prefix = _split(place)
-    paths = {}
-    for path in source.rglob("*"):
-        if path.is_file():
-            paths[f"{prefix}/{path.relative_to(source).as_posix()}"] = path
-    stale = sorted(_etags(place).keys() - paths.keys())
+    """Make a remote place hold exactly the files of a folder."""
+    bucket, key_prefix = _split(place)
+    path_of_key = {}
+    for source_file in source.rglob("*"):
+        if source_file.is_file():
+            path_of_key[
+                f"{key_prefix}/{source_file.relative_to(source).as_posix()}"
+            ] = source_file
+    stale_keys = sorted(_etags(place).keys() - path_of_key.keys())
 
     with _s3_errors(place):
         client = _client()
         # Without its manifest an output does not exist: it goes first and comes last.
-        manifest = f"{prefix}/{MANIFEST}"
-        for key in (manifest, *stale):
+        manifest_key = f"{key_prefix}/{MANIFEST}"
+        for key in (manifest_key, *stale_keys):
             client.delete_object(Bucket=bucket, Key=key)
-        for key in sorted(paths, key=lambda key: key == manifest):
-            client.upload_file(str(paths[key]), bucket, key)
+        for key in sorted(path_of_key, key=lambda key: key == manifest_key):
+            client.upload_file(str(path_of_key[key]), bucket, key)
 
 
 def delete(place: str) -> None:
-    """Delete all that lies at or under a place.
+    """Delete everything at or under a place.
 
     Args:
         place: a local path, or ``s3://bucket/key``.
@@ -369,10 +371,10 @@ def delete(place: str) -> None:
     """
     if is_remote(place):
         bucket, _ = _split(place)
-        keys = sorted(_etags(place))
+        stored_keys = sorted(_etags(place))
         with _s3_errors(place):
             client = _client()
-            for key in keys:
+            for key in stored_keys:
                 client.delete_object(Bucket=bucket, Key=key)
     elif Path(place).is_file():
         Path(place).unlink()

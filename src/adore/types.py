@@ -1,4 +1,4 @@
-"""The records that travel between rooms: frozen dataclasses, so importing them costs nothing."""
+"""The records that packages exchange: frozen dataclasses without heavy imports."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Grade(IntEnum):
         return "ICSE"[self]
 
 
-LABELS: dict[str, Grade] = {g.letter: g for g in Grade}
+LABELS: dict[str, Grade] = {grade.letter: grade for grade in Grade}
 GAINS: dict[Grade, float] = {
     Grade.EXACT: 1.0,
     Grade.SUBSTITUTE: 0.1,
@@ -123,7 +123,7 @@ class Item:
 class Value:
     """One attribute value as it was read.
 
-    ``value`` is canonical, ``quote`` is what stood there, ``where`` says where it stood.
+    ``value`` is canonical, ``quote`` is the text as written, ``where`` is the place of the quote.
     """
 
     value: str
@@ -133,12 +133,12 @@ class Value:
 
 @lru_cache(maxsize=65_536)
 def _parse_words(line: str) -> dict[str, str]:
-    """Stem to written word; the cache is bounded, for whole catalogues keep only the line."""
-    words: dict[str, str] = {}
+    """Parse stem to written word; a bounded cache, since a whole catalogue would not fit."""
+    word_of_stem: dict[str, str] = {}
     for pair in line.split():
         stem, _, word = pair.partition("=")
-        words[stem] = word
-    return words
+        word_of_stem[stem] = word
+    return word_of_stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class WordIndex:
         Returns:
             The index.
         """
-        pairs = [f"{stem}={word}" for stem, word in reversed(words.items())]
-        return WordIndex(" ".join(pairs))
+        stem_pairs = [f"{stem}={word}" for stem, word in reversed(words.items())]
+        return WordIndex(" ".join(stem_pairs))
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -201,7 +201,7 @@ class ItemTerms:
 
     def lists(self) -> dict[str, tuple[str, ...]]:
         """Return each list that is not empty, by its name."""
-        by_name = {
+        lists_by_name = {
             "names": self.names,
             "category_names": self.category_names,
             "field_heads": self.field_heads,
@@ -209,7 +209,8 @@ class ItemTerms:
             "guides": self.guides,
             "absent": self.absent,
         }
-        return {name: stems for name, stems in by_name.items() if stems}
+        # Most items have few of these lists, so empty ones are not stored.
+        return {name: stems for name, stems in lists_by_name.items() if stems}
 
 
 NO_TERMS = ItemTerms()
@@ -334,13 +335,13 @@ class Evidence:
     @staticmethod
     def many_to_json(many: tuple[Evidence, ...] | list[Evidence]) -> str:
         """Serialise the evidence of one pair; the usual relation, ``value``, is left out."""
-        rows: list[dict[str, str]] = []
+        evidence_rows: list[dict[str, str]] = []
         for evidence in many:
-            row = asdict(evidence)
+            evidence_row = asdict(evidence)
             if evidence.relation == "value":
-                row.pop("relation")
-            rows.append(row)
-        return json.dumps(rows, ensure_ascii=False)
+                evidence_row.pop("relation")
+            evidence_rows.append(evidence_row)
+        return json.dumps(evidence_rows, ensure_ascii=False)
 
     @staticmethod
     def many_from_json(text: str) -> tuple[Evidence, ...]:
@@ -373,6 +374,7 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
         The item.
     """
     attributes = row.get("attributes") or {}
+    # A table stores the shop's own fields as JSON text; a request sends an object.
     if isinstance(attributes, str):
         attributes = json.loads(attributes)
     return Item(

@@ -246,7 +246,10 @@ def test_a_gate_that_said_no_is_no_failure(
         )
     )
     status, said = told(api, capfd)
-    assert status == 0 and "run r1: the gate said no: nothing is released" in said
+    assert (
+        status == 0
+        and "run r1: the gate refused the student: nothing is released" in said
+    )
 
 
 def test_a_cancelled_run_ends_as_failed_and_only_its_history_says_so(

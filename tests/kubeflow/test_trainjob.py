@@ -158,7 +158,7 @@ def test_a_job_is_made_followed_and_cleared_away(
     out, told = capfd.readouterr()
     assert out.split("\n") == [f"epoch {i}" for i in range(4)] + [""], "each line once"
     assert stand_in.queries[1]["sinceTime"] == ["2026-11-25T10:00:01Z"]
-    assert f"TrainJob {NAME}: made, 3 nodes" in told and not stand_in.jobs
+    assert f"TrainJob {NAME}: created, 3 nodes" in told and not stand_in.jobs
     assert [m for m, n in stand_in.calls if n == NAME and m != "GET"] == [
         "PATCH",
         "DELETE",

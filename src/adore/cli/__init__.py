@@ -1,4 +1,4 @@
-"""``adore <verb>``."""
+"""The command line, ``adore <verb>``."""
 
 from adore.cli.main import main
 

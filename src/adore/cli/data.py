@@ -1,4 +1,4 @@
-"""The verbs that read a shop's own files: check, demo-data, score, evaluate."""
+"""The verbs that read or write a shop's own files: check, demo-data, score, evaluate."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jso
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    for name, verb in VERBS.items():
+    for verb_name, function in VERBS.items():
         # A verb's help is one line, however its docstring is set.
-        docstring = verb.__doc__ or ""
-        words = docstring.split()
-        app.command(name, help=" ".join(words))(verb)
+        docstring = function.__doc__ or ""
+        help_words = docstring.split()
+        app.command(verb_name, help=" ".join(help_words))(function)
 
 
 def is_understood(data: str, profile: str) -> bool:
-    """Print how an input folder is understood.
+    """Print how ADORE reads an input folder.
 
     Args:
         data: the folder, or its place.
@@ -49,29 +49,29 @@ def is_understood(data: str, profile: str) -> bool:
     from adore.pipeline.settings import config_of
     from adore.storage import local_copy
 
-    config = config_of("prepare", profile)
-    requests = local_copy(config.requests) if config.requests else None
-    report = check_folder(local_copy(data), config, requests, data)
-    typer.echo(report.text)
-    return report.can_run
+    prepare_config = config_of("prepare", profile)
+    requests = local_copy(prepare_config.requests) if prepare_config.requests else None
+    folder_report = check_folder(local_copy(data), prepare_config, requests, data)
+    typer.echo(folder_report.text)
+    return folder_report.can_run
 
 
 def may_begin(data: str, profile: str) -> bool:
-    """:func:`is_understood`, and True where the folder cannot be read from this machine.
+    """Call :func:`is_understood`; return True if this machine cannot read the folder.
 
-    The step prepare checks it there.
+    The step prepare then checks it on the cluster.
 
     Args:
         data: the folder, or its place.
         profile: a profile's name or file.
 
     Returns:
-        Whether a run may begin with the folder, as far as can be seen from here.
+        Whether a run may begin with the folder, as far as this machine can check.
     """
     try:
         return is_understood(data, profile)
     except (MissingError, UnavailableError) as error:
-        typer.echo(f"not checked here, but by the step prepare: {error}", err=True)
+        typer.echo(f"not checked here; the step prepare checks it: {error}", err=True)
         return True
 
 
@@ -94,6 +94,7 @@ def demo_data(
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
     from adore.pipeline.runner import run_stage
 
+    # Without the option the profile chooses the world.
     overrides = {"world": world} if world else {}
     run_stage("demo-data", {}, output, profile=profile, seed=seed, **overrides)
 
@@ -121,13 +122,14 @@ def score(
         "pairs": pairs,
         "output": output,
     }
-    for name, value in overrides.items():
+    # The options have defaults because a run's step does not need them.
+    for option_name, option_value in overrides.items():
         check(
-            bool(value),
-            f"--{name}",
-            value,
+            bool(option_value),
+            f"--{option_name}",
+            option_value,
             must="given",
-            fix=f"add --{name} (or --run DIR for a run's step)",
+            fix=f"add --{option_name} (or --run DIR for a run's step)",
         )
     from adore.student.score import score_files
 
@@ -169,9 +171,10 @@ def evaluate(
     from adore.evaluation.evaluate import evaluate_scores
 
     measures = evaluate_scores(read_scores(scores), read_judgements(judgements))
-    for row in measures.iter_rows(named=True):
-        interval = f"[{row['low']:.4f}, {row['high']:.4f}]"
-        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  {interval}  n={row['n']}")
+    for measure_row in measures.iter_rows(named=True):
+        interval = f"[{measure_row['low']:.4f}, {measure_row['high']:.4f}]"
+        measure = f"{measure_row['measure']:<18} {measure_row['value']:.4f}"
+        typer.echo(f"{measure}  {interval}  n={measure_row['n']}")
 
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -180,4 +183,4 @@ VERBS: dict[str, Callable[..., None]] = {
     "score": score,
     "evaluate": evaluate,
 }
-"""Verbs that read files of a person's; some are steps of the loop as well."""
+"""Verbs for a user's own files; some are steps of the loop as well."""

@@ -1,4 +1,4 @@
-"""``adore <verb>``: every verb fills a config and calls the stage; nothing is computed here."""
+"""The verbs of ``adore``: each fills a config and calls a stage; nothing is computed here."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _root(
         typer.Option("--version", callback=_version, is_eager=True, help="Print it."),
     ] = False,
 ) -> None:
-    """Set nothing up: verbs load what they need."""
+    """Do nothing: verbs import what they need, so that ``--help`` is fast."""
 
 
 @app.command("run")
@@ -59,7 +59,7 @@ def run_loop(
     out: Annotated[
         str,
         typer.Option(
-            help="Run folder; default: continue the newest like run, or runs/<time>."
+            help="Run folder; default: the newest run of the same arguments, or runs/<time>."
         ),
     ] = "",
     profile: Profile = "laptop",
@@ -73,12 +73,14 @@ def run_loop(
     understood = local.check_input(data, place, profile=profile, seed=seed)
     typer.echo(f"{understood}\n", err=True)
     local.run_local(data, place, profile=profile, seed=seed)
+    # Imported late: a verb loads only what it needs.
     from adore.artifacts import read_manifest
     from adore.report.page import summary_table
     from adore.storage import join, local_copy
 
     typer.echo(summary_table(local_copy(place)))
     typer.echo(f"\npage: {place}/index.html")
+    # A refused student has no release to serve.
     if read_manifest(join(place, "release")):
         typer.echo(f"try it: make serve RUN={place}")
 
@@ -91,9 +93,7 @@ def _stage_verb(name: str) -> Callable[..., None]:
 
         run_step(name, run, data=data, profile=profile, seed=seed)
 
-    verb.__doc__ = (
-        f"Run the step {name} of a run, unless its output is there and still right."
-    )
+    verb.__doc__ = f"Run the step {name} of a run, unless its output is up to date."
     return verb
 
 
@@ -105,7 +105,9 @@ def _judge_verb(name: str) -> Callable[..., None]:
         seed: Seed = 0,
         dry_run: Annotated[
             bool,
-            typer.Option("--dry-run", help="Only say pairs, tokens, seconds, money."),
+            typer.Option(
+                "--dry-run", help="Only estimate pairs, tokens, seconds and money."
+            ),
         ] = False,
     ) -> None:
         if dry_run:
@@ -118,12 +120,13 @@ def _judge_verb(name: str) -> Callable[..., None]:
         run_step(name, run, data=data, profile=profile, seed=seed)
 
     verb.__doc__ = (
-        f"Run the step {name} of a run, unless its output is there and still right; "
-        "--dry-run: what it takes."
+        f"Run the step {name} of a run, unless its output is up to date; "
+        "--dry-run estimates its cost."
     )
     return verb
 
 
+# The verbs of steps come from the graph, so that a new step has its verb.
 for _name in STAGES:
     if _name.startswith("judge"):
         app.command(_name)(_judge_verb(_name))
@@ -135,7 +138,7 @@ for _name in STAGES:
 def cost(
     run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0
 ) -> None:
-    """What each step of a run took, and what judging would still take; nothing is run or paid."""
+    """Print time and cost of each finished step, and estimate the remaining judging steps."""
     from adore.pipeline.runner import costs
 
     typer.echo(costs(run, data=data, profile=profile, seed=seed))
@@ -143,7 +146,7 @@ def cost(
 
 release_app = typer.Typer(
     name="release",
-    help="Make a run's release; serve, list, promote, roll back on Kubernetes.",
+    help="Make a run's release; serve, list, promote and roll back releases on Kubernetes.",
 )
 app.add_typer(release_app)
 
@@ -156,8 +159,8 @@ def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
     from adore.release.kubernetes.client import Cluster
     from adore.release.kubernetes.target import KubernetesTarget
 
-    config = _cluster_config(profile, namespace)
-    return KubernetesTarget(config, Cluster(config, force=force))
+    cluster_config = _cluster_config(profile, namespace)
+    return KubernetesTarget(cluster_config, Cluster(cluster_config, force=force))
 
 
 def _cluster_config(profile: str, namespace: str) -> Any:
@@ -180,17 +183,14 @@ def release_step(
     profile: Profile = "laptop",
     seed: Seed = 0,
 ) -> None:
-    """Without a further word: run the step release of a run.
-
-    Unless its output is there and still right.
-    """
+    """Without a subcommand: run the step release of a run, unless its output is up to date."""
     if context.invoked_subcommand is None:
         check(
             bool(run),
             "--run",
             run,
             must="given",
-            fix="add --run DIR, or a word: apply, list, promote, rollback",
+            fix="add --run DIR, or a subcommand: apply, list, promote, rollback",
         )
         from adore.pipeline.runner import run_step
 
@@ -201,14 +201,14 @@ def release_step(
     "apply",
     help=(
         "Serve a release on Kubernetes: KServe servers, router, experiment; "
-        "ends when all of it is ready."
+        "returns when everything is ready."
     ),
 )
 def release_apply(
     place: Annotated[
         str,
         typer.Argument(
-            help="The release step's output, as the cluster reads it (s3://…/release)."
+            help="The release step's output, at a place that the cluster reads (s3://…/release)."
         ),
     ],
     profile: Profile = "laptop",
@@ -218,63 +218,66 @@ def release_apply(
         typer.Option("--dry-run", help="Only print the objects; needs no cluster."),
     ] = False,
     only_plan: Annotated[
-        bool, typer.Option("--plan", help="Only say what would change, or be refused.")
+        bool, typer.Option("--plan", help="Only print what would change or be refused.")
     ] = False,
     force: Force = False,
 ) -> None:
     """Serve a release on Kubernetes."""
     from adore.release.kubernetes.releases import read_plan, render
 
-    config = _cluster_config(profile, namespace)
-    plan = read_plan(config, place)
+    cluster_config = _cluster_config(profile, namespace)
+    release_plan = read_plan(cluster_config, place)
     if dry_run:
         import yaml
 
-        typer.echo(yaml.safe_dump_all(render(config, plan), sort_keys=False))
+        typer.echo(
+            yaml.safe_dump_all(render(cluster_config, release_plan), sort_keys=False)
+        )
         return
     target = _target(profile, namespace, force=force)
     if only_plan:
-        changes = target.preview(plan)
+        changes = target.preview(release_plan)
         typer.echo("\n".join(map(str, changes)))
-        refused = any(change.action == "refused" for change in changes)
-        raise typer.Exit(1 if refused else 0)
-    typer.echo(f"release {target.release(plan)} is live")
+        is_refused = any(change.action == "refused" for change in changes)
+        raise typer.Exit(1 if is_refused else 0)
+    typer.echo(f"release {target.release(release_plan)} is live")
 
 
 @release_app.command(
     "list",
     help=(
-        "Every release that the cluster remembers, the live one starred, "
-        "with shares, versions and places."
+        "List every release that the cluster remembers, with shares, versions and places; "
+        "a star marks the live one."
     ),
 )
 def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None:
-    """Every release that the cluster remembers."""
+    """List every release that the cluster remembers."""
     for release in _target(profile, namespace).releases():
-        plan = release.plan
-        star = "*" if release.live else " "
-        line = f"{star} {release.number:<4} {release.created}  {plan['name']}  {release.note}"
-        typer.echo(line.rstrip())
-        for variant, about in plan["variants"].items():
-            share = plan["weights"][variant]
-            version = about["version"]
-            uri = about["uri"]
-            line = f"       {variant:<12} {share:>6.1%}  {version}  {uri}"
-            typer.echo(line)
+        release_plan = release.plan
+        live_mark = "*" if release.live else " "
+        release_line = f"{live_mark} {release.number:<4} {release.created}"
+        release_line += f"  {release_plan['name']}  {release.note}"
+        typer.echo(release_line.rstrip())
+        for variant, variant_plan in release_plan["variants"].items():
+            traffic_share = release_plan["weights"][variant]
+            model_version = variant_plan["version"]
+            model_place = variant_plan["uri"]
+            traffic = f"{variant:<12} {traffic_share:>6.1%}"
+            typer.echo(f"       {traffic}  {model_version}  {model_place}")
 
 
 @release_app.command("promote")
 def release_promote(
     variant: Annotated[
-        str, typer.Argument(help="The variant that all shoppers get.")
+        str, typer.Argument(help="The variant that serves all users.")
     ] = "challenger",
     profile: Profile = "laptop",
     namespace: Namespace = "",
     force: Force = False,
 ) -> None:
-    """End the live experiment: one variant's model becomes the control and serves all."""
-    number = _target(profile, namespace, force=force).promote(variant)
-    typer.echo(f"release {number} is live")
+    """End the live experiment: one variant's model becomes the control and serves all users."""
+    release_number = _target(profile, namespace, force=force).promote(variant)
+    typer.echo(f"release {release_number} is live")
 
 
 @release_app.command("rollback")
@@ -286,16 +289,16 @@ def release_rollback(
     namespace: Namespace = "",
     force: Force = False,
 ) -> None:
-    """Serve an earlier release again; its servers are still up, so only the router switches."""
-    number = _target(profile, namespace, force=force).rollback(to)
-    typer.echo(f"release {number} is live")
+    """Serve an earlier release again; its servers still run, so only the router switches."""
+    release_number = _target(profile, namespace, force=force).rollback(to)
+    typer.echo(f"release {release_number} is live")
 
 
 @app.command(
     "explain",
     help=(
-        "Say why an item stands where it stands: "
-        "from the served score back to evidence, rule, judgement, source."
+        "Explain an item's rank for a query: "
+        "from the served score back to evidence, rules, judgements and sources."
     ),
 )
 def explain(
@@ -304,17 +307,17 @@ def explain(
     item: Annotated[str, typer.Option(help="Item id.")],
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say why an item stands where it stands."""
+    """Explain an item's rank for a query."""
     import json
 
     from adore.pipeline.explain import explain_pair
     from adore.pipeline.explanation import render
 
     explanation = explain_pair(run, query, item)
-    text = render(explanation)
+    printed_text = render(explanation)
     if json_:
-        text = json.dumps(explanation.to_json(), indent=2, ensure_ascii=False)
-    typer.echo(text)
+        printed_text = json.dumps(explanation.to_json(), indent=2, ensure_ascii=False)
+    typer.echo(printed_text)
 
 
 @app.command("serve")
@@ -332,18 +335,16 @@ def serve(
 def doctor(
     cluster: Annotated[
         bool,
-        typer.Option("--cluster", help="Look at the cluster of KUBECONFIG instead."),
+        typer.Option("--cluster", help="Check the cluster of KUBECONFIG instead."),
     ] = False,
     profile: Profile = "laptop",
     namespace: Namespace = "",
     reach: Annotated[
         bool,
-        typer.Option(
-            help="Start three small pods there that try what ours must reach."
-        ),
+        typer.Option(help="Start three small pods that try what our pods must reach."),
     ] = True,
 ) -> None:
-    """Say what is installed, reachable and missing, and how to fix it."""
+    """Check what is installed, reachable and missing, and print how to fix it."""
     from adore.pipeline.doctor.machine import examine
 
     findings = examine()
@@ -351,27 +352,27 @@ def doctor(
         from adore.pipeline.doctor.cluster import examine_cluster
         from adore.pipeline.settings import section_config
 
-        config = _cluster_config(profile, namespace)
+        cluster_config = _cluster_config(profile, namespace)
         findings = examine_cluster(
-            config, section_config(profile, "cluster"), reach=reach
+            cluster_config, section_config(profile, "cluster"), reach=reach
         )
-    missing = False
+    is_incomplete = False
     for finding in findings:
         if finding.ok:
-            mark = "ok  "
+            status_mark = "ok  "
         elif finding.needed:
-            mark = "MISS"
-            missing = True
+            status_mark = "MISS"
+            is_incomplete = True
         else:
-            mark = "opt "
-        typer.echo(f"{mark}  {finding.name:<22} {finding.text}")
-    raise typer.Exit(1 if missing else 0)
+            status_mark = "opt "
+        typer.echo(f"{status_mark}  {finding.name:<22} {finding.text}")
+    raise typer.Exit(1 if is_incomplete else 0)
 
 
 Host = Annotated[
     str,
     typer.Option(
-        help="Kubeflow Pipelines' address; KFP_TOKEN holds a token, if it needs one."
+        help="Kubeflow Pipelines' address; KFP_TOKEN holds a token if it needs one."
     ),
 ]
 Experiment = Annotated[str, typer.Option(help="Kubeflow Pipelines' experiment.")]
@@ -396,17 +397,20 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     profile: Profile = "laptop",
     seed: Seed = 0,
     wait: Annotated[
-        bool, typer.Option(help="Follow the run; its end is the exit status.")
+        bool,
+        typer.Option(
+            help="Follow the run; the exit status is 0 if it passes or is refused."
+        ),
     ] = True,
     deploy: Annotated[
         bool,
-        typer.Option("--deploy", help="Serve what passes its gate on that cluster."),
+        typer.Option(
+            "--deploy", help="Serve a student that passes its gate on that cluster."
+        ),
     ] = False,
     look: Annotated[
         bool,
-        typer.Option(
-            help="First look for Secrets and images that pods would wait for."
-        ),
+        typer.Option(help="First check Secrets and images that pods would wait for."),
     ] = True,
 ) -> None:
     """Run the loop on Kubeflow Pipelines."""
@@ -414,6 +418,7 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     from adore.pipeline.kubeflow.client import Server
     from adore.pipeline.kubeflow.follow import follow
 
+    # A folder that cannot be read is refused before the cluster starts anything.
     if data != "demo" and not cli_data.may_begin(data, profile):
         raise typer.Exit(1)
     server = Server(host, namespace)
@@ -438,13 +443,16 @@ def schedule(
     experiment: Experiment = "adore-review",
     profile: Profile = "laptop",
     cron: Annotated[
-        str, typer.Option(help="When, six fields, seconds first.")
+        str, typer.Option(help="Cron expression of six fields, seconds first.")
     ] = "0 0 * * * *",
     act: Annotated[
-        bool, typer.Option("--act", help="Promote or roll back; else only say.")
+        bool,
+        typer.Option(
+            "--act", help="Promote or roll back as decided; otherwise only decide."
+        ),
     ] = False,
 ) -> None:
-    """Look at the live experiment again and again on Kubeflow Pipelines."""
+    """Review the live experiment repeatedly on Kubeflow Pipelines."""
     from adore.pipeline import cluster
     from adore.pipeline.kubeflow.client import Server
 
@@ -461,26 +469,28 @@ def schedule(
 def compile_pipelines(
     output: Annotated[str, typer.Option(help="Folder for the IR YAML.")] = "build",
     profile: Annotated[
-        str, typer.Option(help="Write this profile's section cluster into it.")
+        str, typer.Option(help="Compile this profile's images and section cluster in.")
     ] = "",
 ) -> None:
     """Compile every pipeline to KFP's IR YAML."""
+    # A wrong profile would be compiled into every task.
     if profile:
         from adore.pipeline.settings import check_profile
 
         check_profile(profile)
     from adore.pipeline.compiler import compile_all
 
-    for path in compile_all(output, profile):
-        typer.echo(path)
+    for compiled_file in compile_all(output, profile):
+        typer.echo(compiled_file)
 
 
 def main(*args: Any) -> None:
-    """Run the command line; errors of ours, and of disks, are one line, exit status 1."""
+    """Run the command line; ADORE's and the disk's errors print one line and exit with 1."""
     try:
         app(*args)
     except (AdoreError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
+    # Under torchrun the interpreter's own shutdown may abort, see adore.distributed.leave.
     except SystemExit as end:
         leave(end)

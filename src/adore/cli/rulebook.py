@@ -1,4 +1,4 @@
-"""``adore rulebook <verb>``: draft, lint, diff, keys."""
+"""The verbs of ``adore rulebook``: draft, lint, diff and keys."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def draft_book(
     ],
     data: Annotated[str, typer.Option(help="The shop's folder or s3://… place.")] = "",
     items: Annotated[
-        str, typer.Option(help="An items file, where there is no folder.")
+        str, typer.Option(help="An items file, if there is no folder.")
     ] = "",
 ) -> None:
-    """Propose a rule book from a catalogue; comments say on what evidence."""
-    path = Path(output)
+    """Draft a rule book from a catalogue; comments give the evidence for each entry."""
+    # Everything is checked before the catalogue is read, which may take minutes.
+    book_file = Path(output)
     sources = [source for source in (data, items) if source]
     check(
         len(sources) == 1,
@@ -40,10 +41,14 @@ def draft_book(
         fix="give --data DIR or --items FILE",
     )
     check(
-        path.suffix == ".yaml", "--output", output, must="a .yaml file", fix="rename it"
+        book_file.suffix == ".yaml",
+        "--output",
+        output,
+        must="a .yaml file",
+        fix="rename it",
     )
     check(
-        not path.exists(),
+        not book_file.exists(),
         "--output",
         output,
         must="a new file",
@@ -52,12 +57,15 @@ def draft_book(
     from adore.rulebooks.draft import draft, nearest_book
     from adore.rulebooks.survey import read_catalogue, survey
 
-    seen = survey(read_catalogue(data=data, items=items))
-    text = draft(seen, path.stem)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
-    counts = f"{seen.items} items, {seen.queries} queries, {seen.judged} judgements"
-    typer.echo(f"{output}: from {nearest_book(seen)}, {counts}")
+    catalogue_survey = survey(read_catalogue(data=data, items=items))
+    book_text = draft(catalogue_survey, book_file.stem)
+    book_file.parent.mkdir(parents=True, exist_ok=True)
+    book_file.write_text(book_text, "utf-8")
+    counts_text = (
+        f"{catalogue_survey.items} items, {catalogue_survey.queries} queries, "
+        f"{catalogue_survey.judged} judgements"
+    )
+    typer.echo(f"{output}: from {nearest_book(catalogue_survey)}, {counts_text}")
 
 
 @app.command("lint")
@@ -66,32 +74,33 @@ def lint_books(
         list[str], typer.Argument(help="Rule books: names or .yaml files.")
     ],
     language: Annotated[
-        str, typer.Option(help="Of the shop's texts: en, de, ...")
+        str, typer.Option(help="Language of the shop's texts: en, de, ...")
     ] = "en",
 ) -> None:
     """Check rule books; exit status 1 if one has an error."""
     from adore.rulebook import find_book
     from adore.rulebooks.lint import lint_file
 
-    errors = 0
+    error_count = 0
     for book in books:
-        path = find_book(book)
-        findings = lint_file(path, language)
-        for level in ("error", "warning"):
+        book_file = find_book(book)
+        findings = lint_file(book_file, language)
+        # Errors come first: they are what must be corrected.
+        for fault_level in ("error", "warning"):
             for fault in findings:
-                if fault.level == level:
-                    typer.echo(f"{path}:{fault.line}: {level}: {fault.text}")
+                if fault.level == fault_level:
+                    typer.echo(f"{book_file}:{fault.line}: {fault_level}: {fault.text}")
         errors_of_book = sum(fault.level == "error" for fault in findings)
-        warnings = len(findings) - errors_of_book
-        typer.echo(f"{path}: {errors_of_book} errors, {warnings} warnings")
-        errors += errors_of_book
-    raise typer.Exit(1 if errors else 0)
+        warning_count = len(findings) - errors_of_book
+        typer.echo(f"{book_file}: {errors_of_book} errors, {warning_count} warnings")
+        error_count += errors_of_book
+    raise typer.Exit(1 if error_count else 0)
 
 
 @app.command("diff")
 def diff_books(
     a: Annotated[str, typer.Argument(help="Rule book in use: a name or a .yaml file.")],
-    b: Annotated[str, typer.Argument(help="Rule book to put in its place.")],
+    b: Annotated[str, typer.Argument(help="Rule book to replace it with.")],
     on: Annotated[
         str, typer.Option(help="A run, its evidence step, or a pairs.parquet.")
     ],
@@ -104,35 +113,35 @@ def diff_books(
     examples: Annotated[int, typer.Option(min=0, help="Changed pairs to show.")] = 5,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say which grades would change if book B took the place of A."""
+    """Print which grades would change if book B replaced book A."""
     import json
 
     from adore.rulebooks.diff import compare_books, read_pairs, render
 
-    pairs = read_pairs(on, category=category, split=split)
-    result = compare_books(_load(a), _load(b), pairs, examples=examples)
+    judged_pairs = read_pairs(on, category=category, split=split)
+    comparison = compare_books(_load(a), _load(b), judged_pairs, examples=examples)
     if json_:
-        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
     else:
-        typer.echo(render(result))
+        typer.echo(render(comparison))
 
 
 def _load(book: str) -> RuleBook:
-    """A rule book, or one error that tells of its faults as ``lint`` does."""
+    """Load a rule book; raise one error that lists its faults as ``lint`` does."""
     from adore.rulebook import RuleBook, find_book
     from adore.rulebooks.lint import lint_file
 
     try:
         return RuleBook.load(book)
     except ConfigError as error:
-        path = find_book(book)
-        lines = []
-        for fault in lint_file(path):
+        book_file = find_book(book)
+        fault_lines = []
+        for fault in lint_file(book_file):
             if fault.level == "error":
-                lines.append(f"  {path}:{fault.line}: {fault.text}")
-        faults = "\n".join(lines)
+                fault_lines.append(f"  {book_file}:{fault.line}: {fault.text}")
+        fault_list = "\n".join(fault_lines)
         raise ConfigError(
-            f"rule book == {str(path)!r}, must be a valid rule book; mend:\n{faults}"
+            f"rule book == {str(book_file)!r}, must be a valid rule book; correct:\n{fault_list}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Runs on Kubeflow Pipelines, and what their steps do to the cluster that they run on."""
+"""Starts runs on Kubeflow Pipelines; deploys and reviews releases on their cluster."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from adore.run_record import RunStatus, read_run
 __all__ = ["deploy", "review", "schedule", "submit"]
 
 MOST_SHARDS = 50
-"""Kubernetes takes an object of at most 1 MiB, and a run is one.
+"""Kubernetes accepts objects of at most 1 MiB, and a run is one object.
 
-It holds some 13 kB for each shard of its three judgings.
+It holds some 13 kB for each shard of its three judging steps.
 Source: measured with Argo Workflows 4.0.5; see docs/operations.md.
 """
 
@@ -70,20 +70,20 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
 
 
 def _readable(name: str, value: str, profile: str) -> None:
-    """A place must be one that the cluster's pods read."""
-    mount = settings.section_config(profile, "cluster").claim.partition(":")[2]
+    """Check that the cluster's pods can read a place."""
+    claim_mount = settings.section_config(profile, "cluster").claim.partition(":")[2]
     is_readable = storage.is_remote(value) or bool(
-        mount and value.startswith(mount.rstrip("/") + "/")
+        claim_mount and value.startswith(claim_mount.rstrip("/") + "/")
     )
     fix = "give one, or set cluster.claim to NAME:/mount and name a folder under the mount"
     check(is_readable, name, value, must="an s3:// place", fix=fix, error=MissingError)
 
 
 def _profile(profile: str, run: str) -> str:
-    """The profile as pods find it.
+    """Return the profile in a form that pods can read.
 
-    A name or an ``s3://`` place stays as it is; a file is put beside the run. It stands in every
-    task of the run, and Kubernetes takes at most 1 MiB for all of them: so it goes by place.
+    A name or an ``s3://`` place is unchanged; a file is copied beside the run. Every task of the
+    run holds the profile, and Kubernetes accepts at most 1 MiB for all tasks: so they get a place.
 
     Returns:
         A name, a place, or the profile's content.
@@ -93,14 +93,14 @@ def _profile(profile: str, run: str) -> str:
     content = json.dumps(load_profile(profile), sort_keys=True)
     if not storage.is_remote(run):
         return content
-    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
-    place = storage.join(run, ".profiles", digest, Path(profile).name)
-    storage.write_bytes(Path(profile).read_bytes(), place)
-    return place
+    content_hash = hashlib.sha256(content.encode()).hexdigest()[:8]
+    profile_place = storage.join(run, ".profiles", content_hash, Path(profile).name)
+    storage.write_bytes(Path(profile).read_bytes(), profile_place)
+    return profile_place
 
 
 def _shards(profile: str) -> int:
-    """How many shards the run has, if its Workflow can hold them.
+    """Return the number of shards, if the run's Workflow can hold them.
 
     Returns:
         The number of shards.
@@ -108,45 +108,49 @@ def _shards(profile: str) -> int:
     Raises:
         ConfigError: they are too many.
     """
-    count = settings.shards(profile)
+    shard_count = settings.shards(profile)
     fix = "set judge.shards to fewer, and give each more of cluster.stages.judge"
     check(
-        count <= MOST_SHARDS,
+        shard_count <= MOST_SHARDS,
         "judge.shards",
-        count,
+        shard_count,
         must=f"at most {MOST_SHARDS} on Kubeflow Pipelines",
         fix=fix,
     )
-    return count
+    return shard_count
 
 
 def _check_free(server: Server, run: str) -> None:
-    """Refuse a place that a run which is still going writes to.
+    """Refuse a place that a running run writes to.
 
     Raises:
         ConfigError: names the run.
     """
     try:
-        record = read_run(run)
+        run_record = read_run(run)
     except AdoreError as error:
         log_line(
-            f"note: whether another run writes to {run} cannot be seen from here ({error})"
+            f"note: cannot check from here whether another run writes to {run} ({error})"
         )
         return
-    job = str(record.get("owner", {}).get("job", ""))
-    if record.get("status") == RunStatus.RUNNING and job and server.is_going(job):
+    running_job = str(run_record.get("owner", {}).get("job", ""))
+    if (
+        run_record.get("status") == RunStatus.RUNNING
+        and running_job
+        and server.is_going(running_job)
+    ):
         fix = "wait for it, terminate it, or give another OUT"
         check(
             False,
             "run",
             run,
-            must=f"one that no run writes to (run {job} does)",
+            must=f"one that no run writes to (run {running_job} does)",
             fix=fix,
         )
 
 
 def _preflight(server: Server, profile: str, run: str) -> None:
-    """Look for what every pod of the run will wait for; log what cannot be looked at.
+    """Check what every pod of the run will wait for; log what cannot be checked.
 
     Raises:
         ConfigError: something is missing; each is named with its fix.
@@ -170,21 +174,22 @@ def _preflight(server: Server, profile: str, run: str) -> None:
         findings += examine_images(cluster, images_of(kubernetes, placement))
     except AdoreError as error:
         log_line(
-            f"note: Secrets and images of {runs_namespace} were not looked at: {error}"
+            f"note: Secrets and images of {runs_namespace} were not checked: {error}"
         )
         return
     for finding in findings:
         if not finding.ok and not finding.needed:
             log_line(f"note: {finding.name}: {finding.text}")
-    missing = []
+    # All missing parts are listed, so that they can be added at once.
+    missing_parts = []
     for finding in findings:
         if finding.needed and not finding.ok:
-            missing.append(f"{finding.name}: {finding.text}")
-    if missing:
-        lines = "\n  ".join(missing)
+            missing_parts.append(f"{finding.name}: {finding.text}")
+    if missing_parts:
+        missing_lines = "\n  ".join(missing_parts)
         raise ConfigError(
             f"namespace {runs_namespace} == not ready for a run, "
-            f"must have what its pods wait for:\n  {lines}"
+            f"must have what its pods wait for:\n  {missing_lines}"
         )
 
 
@@ -199,7 +204,7 @@ def submit(
     look: bool = True,
     **arguments: Any,
 ) -> str:
-    """Upload the loop as a new version and start a run of it; returns the run's id.
+    """Upload the loop as a new version and start a run of it.
 
     Args:
         server: Kubeflow Pipelines.
@@ -208,8 +213,8 @@ def submit(
         profile: a profile's name or file.
         seed: seeds every stage.
         experiment: Kubeflow Pipelines' experiment.
-        look: first look at Secrets, settings and images in the namespace of the run's pods.
-        arguments: more of the pipeline's own.
+        look: first check Secrets, settings and images in the namespace of the run's pods.
+        arguments: further arguments of the pipeline.
 
     Returns:
         The run's id.
@@ -233,17 +238,30 @@ def submit(
             must=f"{server.namespace!r}, the run's",
             fix="train where the run's secrets are",
         )
-    count = _shards(profile)
+    # Everything that can be refused is refused before a version is uploaded.
+    shard_count = _shards(profile)
     _check_free(server, run)
     if look:
         _preflight(server, profile, run)
     # A version for this profile: its images and sizes are part of the compiled pipeline.
-    with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
-        ids = server.upload(compile_pipeline("adore", folder, profile), "adore")
-    common = {"run": run, "data": data, "profile": _profile(profile, run), "seed": seed}
+    with tempfile.TemporaryDirectory(prefix="adore-compile-") as compile_folder:
+        pipeline_ids = server.upload(
+            compile_pipeline("adore", compile_folder, profile), "adore"
+        )
+    common_arguments = {
+        "run": run,
+        "data": data,
+        "profile": _profile(profile, run),
+        "seed": seed,
+    }
     return server.start(
-        ids,
-        {**common, "shard_ids": list(range(count)), "shards": count, **arguments},
+        pipeline_ids,
+        {
+            **common_arguments,
+            "shard_ids": list(range(shard_count)),
+            "shards": shard_count,
+            **arguments,
+        },
         experiment=experiment,
         account=ACCOUNT,
         root=storage.join(run, ".kfp") if storage.is_remote(run) else "",
@@ -253,7 +271,7 @@ def submit(
 def schedule(
     server: Server, *, profile: str, cron: str, experiment: str, act: bool
 ) -> str:
-    """Make ``pipelines/review.py`` a recurring run; returns its id.
+    """Make ``pipelines/review.py`` a recurring run.
 
     Args:
         server: Kubeflow Pipelines.
@@ -266,13 +284,20 @@ def schedule(
         The recurring run's id.
     """
     settings.check_profile(profile)
-    with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
-        ids = server.upload(compile_pipeline("review", folder, profile), "adore-review")
+    with tempfile.TemporaryDirectory(prefix="adore-compile-") as compile_folder:
+        pipeline_ids = server.upload(
+            compile_pipeline("review", compile_folder, profile), "adore-review"
+        )
     arguments = {"profile": _profile(profile, ""), "act": act}
     exposures = settings.section_config(profile, "kubernetes").exposures
-    root = ""
+    pipeline_root = ""
     if storage.is_remote(exposures):
-        root = storage.join(exposures, ".kfp")  # where the steps' own keys reach
+        pipeline_root = storage.join(exposures, ".kfp")
     return server.repeat(
-        ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron, root=root
+        pipeline_ids,
+        arguments,
+        experiment=experiment,
+        account=ACCOUNT,
+        cron=cron,
+        root=pipeline_root,
     )

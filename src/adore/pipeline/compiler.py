@@ -49,6 +49,7 @@ def load_pipeline(name: str = "adore") -> Any:
         NotInstalledError: there are no pipelines, or KFP is not installed.
     """
     folder = str(_pipeline_sources())
+    # Our folder comes first: another installed package may be named "pipelines".
     sys.path.insert(0, folder)
     try:
         return getattr(importlib.import_module(f"pipelines.{name}"), name)
@@ -63,28 +64,33 @@ def load_pipeline(name: str = "adore") -> Any:
 
 @contextlib.contextmanager
 def _fresh_trace(profile: str) -> Iterator[None]:
-    """Let pipelines and components be imported anew, for a profile or the environment's.
+    """Import pipelines and components afresh, for a profile or that of the environment.
 
     KFP traces a pipeline while its module is imported, and sets a component's image then.
     """
-    variable = os.environ.get(PROFILE)
-    modules = _pop_traced()
+    earlier_profile = os.environ.get(PROFILE)
+    earlier_modules = _pop_traced()
     if profile:
         os.environ[PROFILE] = profile
     try:
         yield
     finally:
         _pop_traced()
-        sys.modules.update(modules)
+        # Callers that imported a pipeline before keep the one that they know.
+        sys.modules.update(earlier_modules)
         os.environ.pop(PROFILE, None)
-        if variable is not None:
-            os.environ[PROFILE] = variable
+        if earlier_profile is not None:
+            os.environ[PROFILE] = earlier_profile
 
 
 def _pop_traced() -> dict[str, ModuleType]:
-    """Forget the imported modules of :data:`TRACED`; they are returned by name."""
-    names = [name for name in sys.modules if name.partition(".")[0] in TRACED]
-    return {name: sys.modules.pop(name) for name in names}
+    """Remove the imported modules of :data:`TRACED` from ``sys.modules``; return them by name."""
+    traced_names = [
+        module_name
+        for module_name in sys.modules
+        if module_name.partition(".")[0] in TRACED
+    ]
+    return {module_name: sys.modules.pop(module_name) for module_name in traced_names}
 
 
 def compile_pipeline(name: str, output: str, profile: str = "") -> str:
@@ -92,20 +98,20 @@ def compile_pipeline(name: str, output: str, profile: str = "") -> str:
 
     Args:
         name: its file's name in the folder ``pipelines``.
-        output: the folder to write to; made if it is not there.
-        profile: whose images and section ``cluster`` are written into it; empty: those of
+        output: the folder to write to; created if it does not exist.
+        profile: its images and section ``cluster`` are compiled in; empty: those of
             ``ADORE_PROFILE``, or none.
 
     Returns:
-        The path of what was written.
+        The path of the compiled file.
     """
     from kfp import compiler
 
     Path(output).mkdir(parents=True, exist_ok=True)
-    path = str(Path(output) / f"{name}.yaml")
+    output_file = str(Path(output) / f"{name}.yaml")
     with _fresh_trace(profile):
-        compiler.Compiler().compile(load_pipeline(name), path)
-    return path
+        compiler.Compiler().compile(load_pipeline(name), output_file)
+    return output_file
 
 
 def compile_all(output: str, profile: str = "") -> list[str]:
@@ -116,7 +122,10 @@ def compile_all(output: str, profile: str = "") -> list[str]:
         profile: as for :func:`compile_pipeline`.
 
     Returns:
-        The paths of what was written.
+        The paths of the compiled files.
     """
-    sources = sorted((_pipeline_sources() / "pipelines").glob("[a-z]*.py"))
-    return [compile_pipeline(source.stem, output, profile) for source in sources]
+    pipeline_files = sorted((_pipeline_sources() / "pipelines").glob("[a-z]*.py"))
+    return [
+        compile_pipeline(pipeline_file.stem, output, profile)
+        for pipeline_file in pipeline_files
+    ]

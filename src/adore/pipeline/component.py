@@ -1,6 +1,6 @@
 """What every KFP component does around its stage.
 
-Places in, pointer files and metadata out, reasons kept, retries.
+It resolves input places, writes pointer files and metadata, records failures and retries.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FIRST_WAIT = 15.0
 LONGEST_WAIT = 300.0
 """Seconds between two tries, at most."""
 NOISY_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3", "kfp", "google")
-"""Loggers whose lines of level INFO say nothing to the person who runs the loop.
+"""Loggers whose INFO lines do not help the person who runs the loop.
 
 KFP sets the root to INFO."""
 
@@ -71,8 +71,8 @@ Input = Artefact | str | list[Artefact] | None
 def place_of(artefact: Artefact | str) -> str:
     """Read the place that an artefact points to.
 
-    KFP's own ``uri`` is left alone: its launcher uploads what lies at ``path`` and refuses a URI
-    that is not under its root. Source: kubeflow/pipelines 2.17.0,
+    KFP's own ``uri`` is not used: its launcher uploads the file at ``path`` and refuses a URI
+    outside its root. Source: kubeflow/pipelines 2.17.0,
     backend/src/v2/component/launcher_v2.go:820, objectstore/config.go:104.
 
     Args:
@@ -92,18 +92,18 @@ def point_to(artefact: Artefact, place: str, name: str, **metadata: object) -> N
     Args:
         artefact: a KFP output artefact.
         place: where the stage's output lies.
-        name: what the artefact is called where people see it.
-        metadata: more of it.
+        name: the artefact's display name.
+        metadata: further metadata.
     """
-    path = Path(artefact.path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(place, "utf-8")
+    pointer_file = Path(artefact.path)
+    pointer_file.parent.mkdir(parents=True, exist_ok=True)
+    pointer_file.write_text(place, "utf-8")
     artefact.metadata.update(display_name=name, place=place, **metadata)
 
 
 @contextmanager
 def report_failure(step: str, run: str = "") -> Iterator[None]:
-    """Log why a step failed, and keep it in the run's place; the error goes on to KFP.
+    """Log why a step failed and record it in the run's place; the error propagates to KFP.
 
     Args:
         step: the step's name, with its shard.
@@ -114,10 +114,11 @@ def report_failure(step: str, run: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        kind = f"{type(error).__name__}: "
-        if isinstance(error, AdoreError):  # its text says all that there is to say
-            kind = ""
-        log_line(f"{step:<17} FAILED: {kind}{error}")
+        error_class = f"{type(error).__name__}: "
+        # The text of our own errors is complete; others need their class to be understood.
+        if isinstance(error, AdoreError):
+            error_class = ""
+        log_line(f"{step:<17} FAILED: {error_class}{error}")
         if run:
             note_failure(run, step, error)
         raise
@@ -137,16 +138,16 @@ def exit_with_run() -> None:
 
 
 def quiet() -> None:
-    """Keep other libraries' lines out of a step's log, but for warnings."""
-    for name in NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    """Keep other libraries' lines out of a step's log, except warnings."""
+    for logger_name in NOISY_LOGGERS:
+        logging.getLogger(logger_name).setLevel(logging.WARNING)
 
 
 def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Manifest:
     """Call a step again while something is unavailable: a store, an endpoint, another pod.
 
-    A step that failed is not tried again by Kubeflow Pipelines 2.17, whose own default for Argo
-    is to retry lost pods only. What is done is kept, so a further try is cheap.
+    Kubeflow Pipelines 2.17 does not retry a failed step: its default for Argo retries lost pods
+    only. Finished work is kept, so a further try is cheap.
 
     Args:
         step: the step's name, with its shard; for the log.
@@ -158,17 +159,19 @@ def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Mani
     Raises:
         UnavailableError: of the last try.
     """
-    tries = int(os.environ.get(RETRIES, "0"))
-    wait = FIRST_WAIT
-    for left in range(tries, 0, -1):
+    further_tries = int(os.environ.get(RETRIES, "0"))
+    wait_seconds = FIRST_WAIT
+    for tries_left in range(further_tries, 0, -1):
         try:
             return call()
         except UnavailableError as error:
             log_line(
-                f"{step:<17} tries again in {wait:g} s, {left} times more: {error}"
+                f"{step:<17} tries again in {wait_seconds:g} s, "
+                f"{tries_left} tries left: {error}"
             )
-            time.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
+            time.sleep(wait_seconds)
+            wait_seconds = min(2 * wait_seconds, LONGEST_WAIT)
+    # The last try is outside the loop, so that its error reaches the caller.
     return call()
 
 
@@ -194,7 +197,7 @@ def run_component(
     seed: int,
     **shard: int,
 ) -> artifacts.Manifest:
-    """Run one step for a KFP component: artefacts in, a pointer and metadata and the metrics out.
+    """Run one step for a KFP component, from input artefacts to pointer, metadata and metrics.
 
     Args:
         name: the step.
@@ -211,33 +214,33 @@ def run_component(
     """
     quiet()
     exit_with_run()
-    step = name
+    step_name = name
     if shard:
-        step = f"{name}/{shard['shard']}"
-    place = join(run, step)
+        step_name = f"{name}/{shard['shard']}"
+    output_place = join(run, step_name)
     if not is_local_run():
-        # A pod's own disk ends with it, so paid answers are kept in the run's place.
+        # A pod's disk is deleted with the pod, so paid answers are kept in the run's place.
         os.environ.setdefault(ANSWERS, join(run, ".answers"))
 
-    places = _places_of(inputs)
-    with report_failure(step, run):
+    input_places = _places_of(inputs)
+    with report_failure(step_name, run):
         if name in settings.section_config(profile, "cluster").train.stages:
             manifest = runner.run_train_job(
-                name, run, places, place, profile=profile, seed=seed
+                name, run, input_places, output_place, profile=profile, seed=seed
             )
         else:
             run_once = partial(
                 runner.run_stage,
                 name,
-                places,
-                place,
+                input_places,
+                output_place,
                 profile=profile,
                 seed=seed,
                 **shard,
             )
-            manifest = retried(step, run_once)
-    point_to(output, place, step, content=manifest.content, **manifest.rows)
-    metrics.metadata["display_name"] = f"metrics of {step}"
-    for key, value in manifest.metrics.items():
-        metrics.log_metric(key, value)
+            manifest = retried(step_name, run_once)
+    point_to(output, output_place, step_name, content=manifest.content, **manifest.rows)
+    metrics.metadata["display_name"] = f"metrics of {step_name}"
+    for metric_name, metric_value in manifest.metrics.items():
+        metrics.log_metric(metric_name, metric_value)
     return manifest

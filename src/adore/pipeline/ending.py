@@ -29,13 +29,13 @@ def withdraw(run: str, gate: str) -> None:
         run: the run's place.
         gate: the output of its gate.
     """
-    path = storage.local_copy(gate) / "gate.json"
-    verdict = json.loads(path.read_text("utf-8"))
-    reasons = "; ".join(verdict["reasons"])
-    log_line(f"the gate said no: {reasons}")
+    gate_file = storage.local_copy(gate) / "gate.json"
+    gate_verdict = json.loads(gate_file.read_text("utf-8"))
+    reasons = "; ".join(gate_verdict["reasons"])
+    log_line(f"the gate refused the student: {reasons}")
 
-    for step in ("release", "experiment"):
-        storage.delete(storage.join(run, step))
+    for withdrawn_step in ("release", "experiment"):
+        storage.delete(storage.join(run, withdrawn_step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Ending:
     """How a run ended.
 
     Args:
-        status: in one word.
-        reason: why, for a run that did not end well.
+        status: its final status.
+        reason: why it failed or stopped; empty otherwise.
     """
 
     status: RunStatus
@@ -54,58 +54,58 @@ class Ending:
 def ending_of(
     run: str, state: str, message: str, about: RunRecord, local: Path
 ) -> Ending:
-    """How a run ended, from what its orchestrator says and what it left.
+    """Determine how a run ended, from its orchestrator's state and from its files.
 
-    Kubeflow Pipelines' last word to an exit task is COMPLETE, FAILED, or RUNNING: the last where
-    a pod died without a word, or somebody cancelled the run. Source: kubeflow/pipelines 2.17.0,
-    backend/src/v2/driver/resolve.go:471.
+    Kubeflow Pipelines passes COMPLETE, FAILED or RUNNING to an exit task. RUNNING means that a
+    pod died without a message, or that somebody cancelled the run. Source: kubeflow/pipelines
+    2.17.0, backend/src/v2/driver/resolve.go:471.
 
     Args:
         run: the run's place.
-        state: the orchestrator's word.
+        state: the orchestrator's final state.
         message: its error message.
         about: the run's record, with its start.
         local: a copy of the run's small files.
 
     Returns:
-        The status, and the reason of a run that did not end well.
+        The status, with the reason if the run failed or stopped.
     """
-    started = 0.0
+    start_time = 0.0
     if about.get("since"):
-        started = datetime.fromisoformat(about["since"]).timestamp()
-    failures = read_failures(run, started)
+        start_time = datetime.fromisoformat(about["since"]).timestamp()
+    # Failures of an earlier pass do not count: their steps may have succeeded since.
+    failures = read_failures(run, start_time)
     if state in ("SUCCEEDED", "COMPLETE") and not failures:
         if _gate_passed(local):
             return Ending(RunStatus.PASSED)
         return Ending(RunStatus.REFUSED)
     if failures:
-        reasons = "; ".join(map(str, failures))
-        return Ending(RunStatus.FAILED, reasons)
+        failure_reasons = "; ".join(map(str, failures))
+        return Ending(RunStatus.FAILED, failure_reasons)
 
+    # A pod that was killed writes no failure; only the cluster knows why it ended.
     owner = about.get("owner", {})
-    causes = _lost_pods(str(owner.get("job", "")))
-    if causes:
-        return Ending(RunStatus.FAILED, causes)
+    pod_causes = _lost_pods(str(owner.get("job", "")))
+    if pod_causes:
+        return Ending(RunStatus.FAILED, pod_causes)
     if state == "FAILED":
-        reason = message or "a step failed and left no reason; see its log"
-        return Ending(RunStatus.FAILED, reason)
+        failure_reason = message or "a step failed and left no reason; see its log"
+        return Ending(RunStatus.FAILED, failure_reason)
     return Ending(RunStatus.STOPPED, "it was cancelled, or its pods were killed")
 
 
 def _gate_passed(run: Path) -> bool:
-    path = run / "gate" / "gate.json"
-    if not path.is_file():
+    gate_file = run / "gate" / "gate.json"
+    if not gate_file.is_file():
         return False
-    return bool(json.loads(path.read_text("utf-8"))["passed"])
+    return bool(json.loads(gate_file.read_text("utf-8"))["passed"])
 
 
 def _lost_pods(job: str) -> str:
-    """What the cluster says of the pods of a run on Kubeflow Pipelines.
-
-    Empty if nothing, or if nobody may ask.
+    """Ask the cluster why pods of a run on Kubeflow Pipelines ended.
 
     Returns:
-        The causes, as one text.
+        The causes, as one text; empty if there are none, or this account may not look.
     """
     if not job:
         return ""
@@ -114,59 +114,59 @@ def _lost_pods(job: str) -> str:
     try:
         return "; ".join(causes_of_run(job))
     except AdoreError as error:
-        log_line(f"why pods ended cannot be asked: {error}")
+        log_line(f"cannot look up why pods ended: {error}")
         return ""
 
 
 def finish(
     run: str, state: str, message: str = "", known: RunRecord | None = None
 ) -> str:
-    """Write ``run.json`` and the page of a run, and send how it ended to the hook.
+    """Write ``run.json`` and the page of a run, and notify the hook of how it ended.
 
-    The hook hears of it whatever else fails, and also when no step wrote anything.
+    The hook is called even if writing the page fails, or no step wrote anything.
 
     Args:
         run: the run's place.
         state: the orchestrator's final state.
         message: its error message.
-        known: what is known of a run that did not come to write its record.
+        known: what is known of a run that never wrote its record.
 
     Returns:
         The page's place.
     """
+    # What the hook receives if reading the run itself fails.
     ending = Ending(RunStatus.FAILED, message)
-    page = ""
+    page_place = ""
     try:
-        with tempfile.TemporaryDirectory(prefix="adore-run-") as home:
-            local = _small_files(run, Path(home))
-            about = {**(known or {}), **read_run(str(local))}
-            ending = ending_of(run, state, message, about, local)
-            page = _write_page(run, local, about, ending)
+        with tempfile.TemporaryDirectory(prefix="adore-run-") as temporary_folder:
+            local_run = _small_files(run, Path(temporary_folder))
+            run_record = {**(known or {}), **read_run(str(local_run))}
+            ending = ending_of(run, state, message, run_record, local_run)
+            page_place = _write_page(run, local_run, run_record, ending)
     finally:
-        _notify(run, ending, page)
-    return page
+        _notify(run, ending, page_place)
+    return page_place
 
 
 def finish_on_cluster(
     run: str, state: str, message: str, page: Artefact, about: RunRecord
 ) -> None:
-    """As :func:`finish`, and the page as the artefact that Kubeflow Pipelines shows.
+    """Call :func:`finish`, and make the page the artefact that Kubeflow Pipelines shows.
 
     Args:
         run: the run's place.
         state: the orchestrator's final state.
         message: its error message.
         page: a KFP HTML artefact.
-        about: data, profile, seed and job of the run, for one whose first step did not come to
-            write them.
+        about: data, profile, seed and job of the run; used if its first step never wrote them.
     """
-    job = about.pop("job")
-    known = {**about, "profile": profile_name(about["profile"]), "place": run}
+    job_id = about.pop("job")
+    known_record = {**about, "profile": profile_name(about["profile"]), "place": run}
     if not is_local_run():
-        known["owner"] = {"job": job}
-    place = finish(run, state, message, known)
-    shutil.copyfile(storage.local_copy(place), page.path)
-    page.metadata.update(display_name="page", place=place)
+        known_record["owner"] = {"job": job_id}
+    page_place = finish(run, state, message, known_record)
+    shutil.copyfile(storage.local_copy(page_place), page.path)
+    page.metadata.update(display_name="page", place=page_place)
 
 
 def _small_files(run: str, home: Path) -> Path:
@@ -176,53 +176,62 @@ def _small_files(run: str, home: Path) -> Path:
     try:
         return storage.local_copy(run, only=FILES)
     except MissingError:  # the first step failed
-        local = home / Path(run).name
-        local.mkdir()
-        return local
+        empty_folder = home / Path(run).name
+        empty_folder.mkdir()
+        return empty_folder
 
 
 def _write_page(run: str, local: Path, about: RunRecord, ending: Ending) -> str:
     """Write the record and the page into ``local``, and put both into the run's place."""
     from adore.report.page import write_report
 
-    seconds = _seconds_of_steps(local)
+    seconds_of_steps = _seconds_of_steps(local)
     started = about.pop("since", "")
-    # If no step was done, the times are those of the run that did them.
-    if started and seconds != about.get("steps"):
+    # If this pass ran no step, the times of the pass that ran them stay.
+    if started and seconds_of_steps != about.get("steps"):
         elapsed = time.time() - datetime.fromisoformat(started).timestamp()
-        about |= {"started": started, "seconds": round(elapsed, 1), "steps": seconds}
+        about |= {
+            "started": started,
+            "seconds": round(elapsed, 1),
+            "steps": seconds_of_steps,
+        }
     about |= {"status": str(ending.status), "error": ending.reason}
     storage.write_json(about, local / RUN)
-    page = write_report(local, graph.LOOP)
-    for path in (local / RUN, page):
-        storage.copy_file(path, storage.join(run, path.name))
-    return storage.join(run, page.name)
+    page_file = write_report(local, graph.LOOP)
+    for written_file in (local / RUN, page_file):
+        storage.copy_file(written_file, storage.join(run, written_file.name))
+    return storage.join(run, page_file.name)
 
 
 def _seconds_of_steps(local: Path) -> dict[str, float]:
     """How long each step took, from the manifests; a sharded step by shard, as ``judge/3``."""
-    seconds = {}
-    for step in graph.STEPS.values():
-        pattern = f"{step.name}/manifest.json"
-        if step.sharded:
-            pattern = f"{step.name}/*/manifest.json"
-        for path in sorted(local.glob(pattern)):
-            step_folder = path.parent.relative_to(local)
-            manifest = json.loads(path.read_text("utf-8"))
-            seconds[step_folder.as_posix()] = manifest["seconds"]
-    return seconds
+    seconds_of_steps = {}
+    for pipeline_step in graph.STEPS.values():
+        pattern = f"{pipeline_step.name}/manifest.json"
+        if pipeline_step.sharded:
+            pattern = f"{pipeline_step.name}/*/manifest.json"
+        for manifest_file in sorted(local.glob(pattern)):
+            step_folder = manifest_file.parent.relative_to(local)
+            manifest = json.loads(manifest_file.read_text("utf-8"))
+            seconds_of_steps[step_folder.as_posix()] = manifest["seconds"]
+    return seconds_of_steps
 
 
 def _notify(run: str, ending: Ending, page: str) -> None:
-    """Send how a run ended to ADORE_NOTIFY_URL, if set; a hook that is away fails no run."""
+    """Send how a run ended to ADORE_NOTIFY_URL, if set; an unreachable hook fails no run."""
     import httpx
 
-    url = os.environ.get("ADORE_NOTIFY_URL")
-    if not url:
+    notify_url = os.environ.get("ADORE_NOTIFY_URL")
+    if not notify_url:
         return
-    status = str(ending.status)
-    body = {"run": run, "status": status, "error": ending.reason, "page": page}
+    status_text = str(ending.status)
+    notification = {
+        "run": run,
+        "status": status_text,
+        "error": ending.reason,
+        "page": page,
+    }
     try:
-        httpx.post(url, json=body, timeout=10).raise_for_status()
+        httpx.post(notify_url, json=notification, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log_line(f"ADORE_NOTIFY_URL did not take the notification: {error}")
+        log_line(f"ADORE_NOTIFY_URL did not accept the notification: {error}")

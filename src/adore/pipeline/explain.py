@@ -1,6 +1,6 @@
-"""From a served score back to evidence, rule, judgement and source.
+"""Explains a served score by its evidence, rules, judgements and sources.
 
-Reads manifests and tables of a run.
+It reads the manifests and tables of a run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["explain_pair"]
 
 Row = dict[str, Any]
 TINY_TEACHER = "tiny-llama@"
-"""Begins the name of a judge whose prompt is the evidence trace."""
+"""Prefix of the name of a judge whose prompt is the evidence trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,15 @@ class _Run:
 
 def _query_splits(run: _Run, text: str) -> dict[str, str]:
     """Id and split of every query of that text."""
-    wanted = normalise_query(text)
+    wanted_text = normalise_query(text)
     queries = read_table(run.folder / "prepare", "queries")
-    splits = {}
+    split_of_query = {}
     for query_id, split, query in queries.select(
         "query_id", "split", "query"
     ).iter_rows():
-        if normalise_query(query) == wanted:
-            splits[query_id] = split
-    return splits
+        if normalise_query(query) == wanted_text:
+            split_of_query[query_id] = split
+    return split_of_query
 
 
 def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[Row]:
@@ -76,82 +76,82 @@ def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[Row]:
 
 def _table_rows(run: _Run, step: str, table: str, **match: list[str]) -> list[Row]:
     """Rows of a table whose columns have one of the given values; none without the table."""
-    folder = run.folder / step
-    if not (folder / f"{table}.parquet").is_file():
+    step_folder = run.folder / step
+    if not (step_folder / f"{table}.parquet").is_file():
         return []
-    frame = read_table(folder, table)
+    matching_rows = read_table(step_folder, table)
     for column, values in match.items():
-        frame = frame.filter(pl.col(column).is_in(values))
-    return frame.to_dicts()
+        matching_rows = matching_rows.filter(pl.col(column).is_in(values))
+    return matching_rows.to_dicts()
 
 
 # ---------------------------------------------------------------- judgements
 
 
 def _judgements(run: _Run, query_id: str, item_id: str) -> Iterator[PairJudgement]:
-    """Human and every teacher's judgement of the pair, or why there is none."""
-    human = read_table(run.folder / "prepare", "judgements")
-    for row in _of_pair(human, query_id, item_id):
-        letter = Grade(row["grade"]).letter
-        yield PairJudgement("human", join(run.place, "prepare"), letter)
-    for step in ("judge", "judge-again", "judge-candidates"):
-        for folder in sorted((run.folder / step).glob("*/")):
-            source = join(run.place, step, folder.name)
-            for judgement in _of_shard(folder, step, query_id, item_id):
-                yield replace(judgement, source=source)
+    """Yield human and teacher judgements of the pair, or why a judge gave none."""
+    human_judgements = read_table(run.folder / "prepare", "judgements")
+    for human_row in _of_pair(human_judgements, query_id, item_id):
+        grade_letter = Grade(human_row["grade"]).letter
+        yield PairJudgement("human", join(run.place, "prepare"), grade_letter)
+    for judging_step in ("judge", "judge-again", "judge-candidates"):
+        for shard_folder in sorted((run.folder / judging_step).glob("*/")):
+            shard_place = join(run.place, judging_step, shard_folder.name)
+            for judgement in _of_shard(shard_folder, judging_step, query_id, item_id):
+                yield replace(judgement, source=shard_place)
 
 
 def _of_shard(
     folder: Path, step: str, query_id: str, item_id: str
 ) -> Iterator[PairJudgement]:
-    """What one shard of a judging step says of the pair."""
-    answers = read_table(folder, "teacher_judgements")
-    for row in _of_pair(answers, query_id, item_id):
-        rationale = json.loads(row["rationale"])
-        details = {
-            "rulebook": row["rulebook"],
+    """Yield what one shard of a judging step says of the pair."""
+    teacher_judgements = read_table(folder, "teacher_judgements")
+    for judgement_row in _of_pair(teacher_judgements, query_id, item_id):
+        rationale = json.loads(judgement_row["rationale"])
+        teacher_details = {
+            "rulebook": judgement_row["rulebook"],
             "rules": rationale["rule_ids"],
             "verdict": rationale["verdict"],
         }
         yield PairJudgement(
-            by=f"{row['judge']} ({step})",
+            by=f"{judgement_row['judge']} ({step})",
             source="",
-            grade=Grade(row["grade"]).letter,
-            details=details,
+            grade=Grade(judgement_row["grade"]).letter,
+            details=teacher_details,
             call=_call(folder, query_id, item_id),
         )
     for reason in _refusals(folder, query_id, item_id):
-        call = _call(folder, query_id, item_id)
-        yield PairJudgement(by=step, source="", refused=reason, call=call)
+        llm_call = _call(folder, query_id, item_id)
+        yield PairJudgement(by=step, source="", refused=reason, call=llm_call)
 
 
 def _refusals(folder: Path, query_id: str, item_id: str) -> Iterator[str]:
-    """Why a judge's answers went to quarantine."""
+    """Yield why a judge's answers went to quarantine."""
     if not (folder / "quarantine.parquet").is_file():
         return
     quarantine = read_table(folder, "quarantine").select("reason", "row")
-    for reason, text in quarantine.iter_rows():
-        row = json.loads(text)
-        if row["query_id"] == query_id and row["item_id"] == item_id:
+    for reason, row_json in quarantine.iter_rows():
+        refused_row = json.loads(row_json)
+        if refused_row["query_id"] == query_id and refused_row["item_id"] == item_id:
             yield reason
 
 
 def _call(folder: Path, query_id: str, item_id: str) -> Call | None:
     """The call of an LLM behind an answer; None where no LLM was called."""
-    path = folder / "_calls.parquet"
-    if not path.is_file():
+    calls_file = folder / "_calls.parquet"
+    if not calls_file.is_file():
         return None
-    rows = _of_pair(pl.read_parquet(path), query_id, item_id)
-    if not rows:
+    calls_of_pair = _of_pair(pl.read_parquet(calls_file), query_id, item_id)
+    if not calls_of_pair:
         return None
-    row = rows[0]
-    return Call({**row, "prompt": json.loads(row["prompt"])})
+    call_row = calls_of_pair[0]
+    return Call({**call_row, "prompt": json.loads(call_row["prompt"])})
 
 
 def _with_trace(
     judgement: PairJudgement, evidence: Sequence[Evidence]
 ) -> PairJudgement:
-    """The tiny LM's prompt is the evidence trace: its answers have no call of their own.
+    """Add the tiny LM's prompt, the evidence trace: its answers have no recorded call.
 
     It does not judge items with a stuffed title, see
     :class:`adore.teacher.backends.evidence.EvidenceJudge`.
@@ -176,18 +176,23 @@ def _served_score(
     """The student's score and rank of the item in the query's known list."""
     from adore.student.rankers import load_ranker
 
-    pairs = read_table(run.folder / "evidence", "pairs")
-    of_query = pairs.filter(pl.col("query_id").is_in(query_ids))
-    item_ids = sorted({*of_query["item_id"].to_list(), item_id})
-    catalogue = read_table(run.folder / "prepare", "items")
-    listed = catalogue.filter(pl.col("item_id").is_in(item_ids))
-    items = [item_from_row(row) for row in listed.iter_rows(named=True)]
+    all_pairs = read_table(run.folder / "evidence", "pairs")
+    pairs_of_query = all_pairs.filter(pl.col("query_id").is_in(query_ids))
+    item_ids = sorted({*pairs_of_query["item_id"].to_list(), item_id})
+    # The item may be new to the query: it is then ranked among the query's known items.
+    all_items = read_table(run.folder / "prepare", "items")
+    listed_items = all_items.filter(pl.col("item_id").is_in(item_ids))
+    candidate_items = [
+        item_from_row(item_row) for item_row in listed_items.iter_rows(named=True)
+    ]
 
     ranker = load_ranker(run.folder / "distil")
-    scores = sorted(ranker.rank(query, items), key=lambda score: -score.score)
-    ranked_ids = [score.item_id for score in scores]
+    ranked_scores = sorted(
+        ranker.rank(query, candidate_items), key=lambda score: -score.score
+    )
+    ranked_ids = [score.item_id for score in ranked_scores]
     position = ranked_ids.index(item_id)
-    score = scores[position]
+    score = ranked_scores[position]
     probabilities = [round(probability, 4) for probability in score.probabilities]
     return ServedScore(
         model=ranker.version,
@@ -195,39 +200,40 @@ def _served_score(
         grade=score.grade.letter,
         probabilities=by_letter(probabilities),
         rank=position + 1,
-        of=len(scores),
+        of=len(ranked_scores),
         attributes={name: dict(state) for name, state in score.attributes.items()},
     )
 
 
 def _flat(places: Mapping[str, str | list[str]]) -> list[str]:
-    flat = []
+    flat_places = []
     for place in places.values():
         if isinstance(place, list):
-            flat += place
+            flat_places += place
         else:
-            flat.append(place)
-    return flat
+            flat_places.append(place)
+    return flat_places
 
 
 def _lineage(last: list[str]) -> list[LineageStep]:
     """The steps behind some places, last first, and the input that no step made."""
     lineage = []
-    seen = set[str]()
+    seen_places = set[str]()
     # Breadth first: each place with the content hash that its reader saw.
-    queue = [(place, "") for place in last]
-    while queue:
-        place, content = queue.pop(0)
-        if place in seen:
+    waiting = [(place, "") for place in last]
+    while waiting:
+        place, content = waiting.pop(0)
+        if place in seen_places:
             continue
-        seen.add(place)
+        seen_places.add(place)
         manifest = read_manifest(place)
+        # Without a manifest it is a file of the user's, where the lineage ends.
         if manifest is None:
             lineage.append(LineageStep("input", place, content[:12], ""))
             continue
         content = manifest.content[:12]
         lineage.append(LineageStep(manifest.stage, place, content, manifest.code))
-        queue += zip(_flat(manifest.sources), _flat(manifest.inputs), strict=True)
+        waiting += zip(_flat(manifest.sources), _flat(manifest.inputs), strict=True)
     return lineage
 
 
@@ -235,10 +241,14 @@ def _last_places(run: _Run) -> list[str]:
     """Where the lineage of a score begins: the last step that is done."""
     if run.has("distil"):
         return [join(run.place, "distil")]
+    # Without a student, the latest judgements are the last step that concerns the pair.
     for step in ("judge-again", "judge"):
-        shards = sorted((run.folder / step).glob("*/manifest.json"))
-        if shards:
-            return [join(run.place, step, path.parent.name) for path in shards]
+        shard_manifests = sorted((run.folder / step).glob("*/manifest.json"))
+        if shard_manifests:
+            return [
+                join(run.place, step, manifest_file.parent.name)
+                for manifest_file in shard_manifests
+            ]
     return [join(run.place, "evidence")]
 
 
@@ -246,7 +256,7 @@ def _last_places(run: _Run) -> list[str]:
 
 
 def explain_pair(run_place: str, query: str, item_id: str) -> Explanation:
-    """Collect everything that is known of why an item stands where it stands.
+    """Explain the rank of an item for a query, from everything that the run knows.
 
     Args:
         run_place: a run's folder or place.
@@ -270,11 +280,11 @@ def explain_pair(run_place: str, query: str, item_id: str) -> Explanation:
     )
     item = _item(run, item_id)
     evidence = _evidence(run, query, item)
-    splits = _query_splits(run, query)
-    query_ids = sorted(splits)
-    served = None
+    split_of_query = _query_splits(run, query)
+    query_ids = sorted(split_of_query)
+    served_score = None
     if run.has("distil"):
-        served = _served_score(run, query, query_ids, item_id)
+        served_score = _served_score(run, query, query_ids, item_id)
 
     judgements = []
     for query_id in query_ids:
@@ -284,10 +294,10 @@ def explain_pair(run_place: str, query: str, item_id: str) -> Explanation:
         query=QueryMatch(
             text=query,
             query_id=", ".join(query_ids),
-            split=next(iter(splits.values()), "unseen"),
+            split=next(iter(split_of_query.values()), "unseen"),
         ),
         item={"item_id": item_id, "title": item.title},
-        served=served,
+        served=served_score,
         evidence=evidence,
         rules=_applied_rules(run, evidence),
         judgements=judgements,
@@ -298,21 +308,21 @@ def explain_pair(run_place: str, query: str, item_id: str) -> Explanation:
 
 
 def _item(run: _Run, item_id: str) -> Item:
-    rows = _table_rows(run, "prepare", "items", item_id=[item_id])
+    item_rows = _table_rows(run, "prepare", "items", item_id=[item_id])
     check(
-        bool(rows),
+        bool(item_rows),
         "item",
         item_id,
         must="in the catalogue",
         fix="use an item_id of prepare/items",
         error=MissingError,
     )
-    return item_from_row(rows[0])
+    return item_from_row(item_rows[0])
 
 
 def _evidence(run: _Run, query: str, item: Item) -> list[Evidence]:
-    path = run.folder / "evidence" / "lexicon.json"
-    lexicon = Lexicon.from_json(path.read_text("utf-8"))
+    lexicon_file = run.folder / "evidence" / "lexicon.json"
+    lexicon = Lexicon.from_json(lexicon_file.read_text("utf-8"))
     reader = Reader(lexicon)
 
     query_reading = reader.read_query(query)
@@ -321,43 +331,45 @@ def _evidence(run: _Run, query: str, item: Item) -> list[Evidence]:
 
 
 def _applied_rules(run: _Run, evidence: list[Evidence]) -> AppliedRules:
-    """What the rule book says: the student's own one, if there is a student."""
-    step = "distil" if run.has("distil") else "prepare"
-    rulebook = RuleBook.load(str(run.folder / step / RULEBOOK_FILE))
+    """Apply the rule book: the one of the student, if there is a student."""
+    rulebook_step = "distil" if run.has("distil") else "prepare"
+    rulebook = RuleBook.load(str(run.folder / rulebook_step / RULEBOOK_FILE))
     verdict = rulebook.apply(evidence)
-    guidelines = {rule.id: rule.guideline for rule in rulebook.rules}
+    guidelines = {rule_id.id: rule_id.guideline for rule_id in rulebook.rules}
     return AppliedRules(
         rulebook=rulebook.version,
         grade=verdict.grade.letter,
         reason=verdict.reason,
-        applied={rule: guidelines.get(rule, "") for rule in verdict.rule_ids},
+        applied={rule_id: guidelines.get(rule_id, "") for rule_id in verdict.rule_ids},
     )
 
 
 def _feedback(run: _Run, query_ids: list[str], item_id: str) -> list[Row]:
-    rows = _table_rows(
+    feedback_rows = _table_rows(
         run, "feedback", "feedback", query_id=query_ids, item_id=[item_id]
     )
     signs = []
-    for row in rows:
-        sign = {key: row[key] for key in ("kind", "desirable")}
-        sign["events"] = row["event_ids"]
+    for feedback_row in feedback_rows:
+        sign = {key: feedback_row[key] for key in ("kind", "desirable")}
+        sign["events"] = feedback_row["event_ids"]
         signs.append(sign)
     return signs
 
 
 def _synthetic(run: _Run, query_ids: list[str], item_id: str) -> list[Row]:
     """Synthetic pairs that were made of this pair."""
-    rows = _table_rows(
+    synthetic_rows = _table_rows(
         run,
         "verify",
         "synthetic",
         source_query_id=query_ids,
         source_item_id=[item_id],
     )
-    pairs = []
-    for row in rows:
-        pair = {"id": row["synthetic_id"]}
-        pair.update({key: row[key] for key in ("error_type", "edit")})
-        pairs.append(pair)
-    return pairs
+    synthetic_pairs = []
+    for synthetic_row in synthetic_rows:
+        synthetic_pair = {"id": synthetic_row["synthetic_id"]}
+        synthetic_pair.update(
+            {key: synthetic_row[key] for key in ("error_type", "edit")}
+        )
+        synthetic_pairs.append(synthetic_pair)
+    return synthetic_pairs

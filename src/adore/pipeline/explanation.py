@@ -1,4 +1,4 @@
-"""Why an item stands where it stands, as records, as JSON and as text for a terminal."""
+"""The explanation of an item's rank, as records, as JSON and as text for a terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class QueryMatch:
-    """The query that was asked about, and the shop's queries of the same text."""
+    """The explained query, and the shop's queries of the same text."""
 
     text: str
     query_id: str
@@ -77,10 +77,11 @@ class Call:
         """Whether the answer came from the cache, or how much it took."""
         if self.fields["cached"]:
             return "from the cache"
-        prompt = self.fields["prompt_tokens"]
-        completion = self.fields["completion_tokens"]
+        prompt_tokens = self.fields["prompt_tokens"]
+        completion_tokens = self.fields["completion_tokens"]
         attempts = self.fields["attempts"]
-        return f"asked in that run: {attempts} call(s), {prompt} + {completion} tokens"
+        tokens = f"{prompt_tokens} + {completion_tokens} tokens"
+        return f"asked in that run: {attempts} call(s), {tokens}"
 
     def lines(self) -> Iterator[str]:
         """Yield prompt and raw answer, as text."""
@@ -102,19 +103,19 @@ class PairJudgement:
     refused: str = ""
     """Why the answer went to quarantine."""
     details: Document = field(default_factory=dict)
-    """What a teacher adds: its rule book, its rules, its verdict."""
+    """Of a teacher: its rule book, rules and verdict."""
     call: Call | None = None
     prompt: str = ""
     """The evidence trace, where it was the prompt."""
 
     def to_json(self) -> Document:
-        """Return what is known, field by field."""
+        """Return the known fields as a JSON object."""
         document: Document = {"by": self.by}
         if self.grade:
             document["grade"] = self.grade
         if self.refused:
             document["refused"] = self.refused
-        # What is not known has no key, so that readers need not tell empty from absent.
+        # Unknown fields have no key, so readers need not distinguish empty from absent.
         document["source"] = self.source
         document.update(self.details)
         if self.call:
@@ -126,7 +127,7 @@ class PairJudgement:
 
 @dataclass(frozen=True, slots=True)
 class LineageStep:
-    """One step that had a part in the score, or an input that no step made."""
+    """One step that contributed to the score, or an input that no step made."""
 
     step: str
     place: str
@@ -184,21 +185,22 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     for evidence in explanation.evidence:
         yield _evidence_line(evidence)
 
-    rules = explanation.rules
-    yield f"rules   {rules.grade} by {rules.rulebook}: {rules.reason}"
-    for rule, guideline in rules.applied.items():
-        yield f"  [{rule}] {guideline}"
+    applied_rules = explanation.rules
+    yield f"rules   {applied_rules.grade} by {applied_rules.rulebook}: {applied_rules.reason}"
+    for rule_id, guideline in applied_rules.applied.items():
+        yield f"  [{rule_id}] {guideline}"
     yield from _judgement_lines(explanation.judgements)
 
     for feedback in explanation.feedback:
-        events = ", ".join(feedback["events"][:3])
+        event_ids = ", ".join(feedback["events"][:3])
         desirable = feedback["desirable"]
-        yield f"feedback  {feedback['kind']} (desirable: {desirable}), events {events}"
-    for pair in explanation.synthetic:
-        yield f"synthetic {pair['id']} {pair['error_type']}: {pair['edit']}"
+        yield f"feedback  {feedback['kind']} (desirable: {desirable}), events {event_ids}"
+    for synthetic_pair in explanation.synthetic:
+        error_type = synthetic_pair["error_type"]
+        yield f"synthetic {synthetic_pair['id']} {error_type}: {synthetic_pair['edit']}"
     yield "made by"
-    for step in explanation.lineage:
-        yield f"  {step.step:<11} {step.content}  {step.place}"
+    for lineage_step in explanation.lineage:
+        yield f"  {lineage_step.step:<11} {lineage_step.content}  {lineage_step.place}"
 
 
 def _served_line(served: ServedScore | None) -> str:
@@ -215,8 +217,8 @@ def _evidence_line(evidence: Evidence) -> str:
     if evidence.found:
         quote = evidence.found_quote or evidence.found
         finding = f"{quote!r} in {evidence.where}"
-    head = f"  {evidence.state:<9} {evidence.attribute:<13}"
-    return f"{head} asked {evidence.asked_quote!r}, found {finding}"
+    beginning = f"  {evidence.state:<9} {evidence.attribute:<13}"
+    return f"{beginning} asked {evidence.asked_quote!r}, found {finding}"
 
 
 def _judgement_lines(judgements: list[PairJudgement]) -> Iterator[str]:
@@ -224,7 +226,7 @@ def _judgement_lines(judgements: list[PairJudgement]) -> Iterator[str]:
         yield "judgements: none for this pair"
         return
     yield "judgements"
-    printed = set[str]()
+    printed_keys = set[str]()
     for judgement in judgements:
         verdict = f"none: {judgement.refused}"
         if judgement.grade:
@@ -238,10 +240,10 @@ def _judgement_lines(judgements: list[PairJudgement]) -> Iterator[str]:
             continue
         yield f"    {call.origin}; key {call.key[:12]}"
         # Several shards may share one cached answer: it is printed once.
-        if call.key in printed:
+        if call.key in printed_keys:
             yield "    prompt and raw answer as above"
             continue
-        printed.add(call.key)
+        printed_keys.add(call.key)
         yield from call.lines()
 
 

@@ -1,4 +1,4 @@
-"""The loop as data: each step, the stage that runs it, and the steps that it reads.
+"""The loop as data: each step, the module that runs it, and the steps that it reads.
 
 Everything that names steps reads this: the command line, the KFP components, the page, the
 documents.

@@ -8,7 +8,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,14 @@ __all__ = [
 
 
 def _input(data: str) -> str:
-    """The input's place, the same from wherever it is named."""
+    """Return the input's absolute place, so that it is the same from every working folder."""
     if data == "demo" or storage.is_remote(data):
         return data
     return str(Path(data).absolute())
 
 
 def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
-    """Choose where a run of these arguments is written, if nobody says where.
+    """Choose where to write a run with these arguments.
 
     Args:
         data: the user's input folder or place, or ``demo``.
@@ -60,17 +60,20 @@ def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) ->
     """
     arguments = {"data": _input(data), "profile": profile, "seed": seed}
     earlier_runs = []
-    for path in root.glob(f"*/{RUN}"):
-        record = read_run(str(path.parent))
-        if arguments.items() <= record.items():
-            earlier_runs.append((record.get("started", ""), str(path.parent)))
+    for record_file in root.glob(f"*/{RUN}"):
+        run_record = read_run(str(record_file.parent))
+        if arguments.items() <= run_record.items():
+            earlier_runs.append(
+                (run_record.get("started", ""), str(record_file.parent))
+            )
+    # Times sort as text, so the greatest pair is the newest run.
     if earlier_runs:
         return max(earlier_runs)[1]
     return str(root / datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
 
 
 class _Console(io.TextIOBase):
-    """Everything to the log file; only ADORE's own lines to the terminal."""
+    """Writes everything to the log file, and ADORE's own lines to the terminal."""
 
     def __init__(self, log: io.TextIOBase) -> None:
         self._log = log
@@ -79,10 +82,11 @@ class _Console(io.TextIOBase):
     def write(self, text: str) -> int:
         self._log.write(text)
         self._log.flush()
-        *lines, self._line = (self._line + text).split("\n")
-        for line in lines:
-            if LOG_PREFIX in line:
-                print(line.split(LOG_PREFIX, 1)[1], file=sys.stderr, flush=True)
+        # A text may end within a line: the rest waits for the next call.
+        *whole_lines, self._line = (self._line + text).split("\n")
+        for whole_line in whole_lines:
+            if LOG_PREFIX in whole_line:
+                print(whole_line.split(LOG_PREFIX, 1)[1], file=sys.stderr, flush=True)
         return len(text)
 
     def isatty(self) -> bool:
@@ -92,27 +96,28 @@ class _Console(io.TextIOBase):
 @contextlib.contextmanager
 def _same_logging() -> Iterator[None]:
     """Undo what kfp.local does to the root logger: its tasks leave handlers of closed files."""
-    root = logging.getLogger()
-    handlers = root.handlers[:]
-    level = root.level
+    root_logger = logging.getLogger()
+    handlers = root_logger.handlers[:]
+    root_level = root_logger.level
     try:
         yield
     finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+        root_logger.handlers[:] = handlers
+        root_logger.setLevel(root_level)
 
 
-def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
-    programs = Path(sys.executable).parent
-    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+def _run_pipeline(run: str, arguments: Mapping[str, object]) -> None:
+    # Steps run as processes: this environment's programs come before others of the same name.
+    program_folder = Path(sys.executable).parent
+    os.environ["PATH"] = f"{program_folder}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ[RUN_PID] = str(os.getpid())
-    folder = ".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")
-    home = Path(folder).absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    kfp_folder = ".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")
+    kfp_root = Path(kfp_folder).absolute()
+    kfp_root.mkdir(parents=True, exist_ok=True)
     with (
-        (home / "log.txt").open("a", encoding="utf-8") as log,
-        contextlib.redirect_stdout(_Console(log)),
+        (kfp_root / "log.txt").open("a", encoding="utf-8") as log_file,
+        contextlib.redirect_stdout(_Console(log_file)),
         _same_logging(),
     ):
         import warnings
@@ -124,24 +129,24 @@ def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
 
         pipeline = load_pipeline()
         local.init(
-            runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(home)
+            runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(kfp_root)
         )
         try:
             pipeline(**arguments)
-        except RuntimeError as error:  # kfp.local's only word for a failed task
+        except RuntimeError as error:  # what kfp.local raises for any failed task
             raise AdoreError(
-                "a step failed (its reason stands above); "
-                f"the whole log: {home / 'log.txt'}"
+                "a step failed (see its reason above); "
+                f"the whole log: {kfp_root / 'log.txt'}"
             ) from error
 
 
 def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
-    """Check how the input is understood, before anything is run or paid; makes the demo shop.
+    """Check the input before anything is run or paid; make the demo shop if it is the input.
 
     Args:
         data: the user's input folder or place, or ``demo``.
-        run: the place that will be written to; what its step ``prepare`` said already is said
-            again.
+        run: the place that will be written to; an earlier report of its step ``prepare`` is
+            reused if the input is the same.
         profile: a profile's name or file.
         seed: seeds every stage.
 
@@ -162,39 +167,50 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
         data = storage.join(run, "demo-data")
         runner.run_stage("demo-data", {}, data, profile=profile, seed=seed)
     data = _input(data)
+    # A large folder is not read twice; the report of its preparation is shown again.
     if _is_prepared(run, data=data, profile=profile, seed=seed):
         with contextlib.suppress(MissingError):
-            summary = storage.local_copy(storage.join(run, "prepare", CHECK))
-            return summary.read_text("utf-8").rstrip()
-    config = settings.config_of("prepare", profile)
-    requests = storage.local_copy(config.requests) if config.requests else None
-    report = check_folder(storage.local_copy(data), config, requests, data)
-    if not report.can_run:
+            earlier_check = storage.local_copy(storage.join(run, "prepare", CHECK))
+            return earlier_check.read_text("utf-8").rstrip()
+    prepare_config = settings.config_of("prepare", profile)
+    requests = (
+        storage.local_copy(prepare_config.requests) if prepare_config.requests else None
+    )
+    folder_report = check_folder(
+        storage.local_copy(data), prepare_config, requests, data
+    )
+    if not folder_report.can_run:
         raise DataError(
             f"data == {data!r}, must be one that a run can begin with; "
-            f"correct what stands below\n\n{report.text}"
+            f"correct the errors below\n\n{folder_report.text}"
         )
-    return report.text
+    return folder_report.text
 
 
 def _is_prepared(run: str, **arguments: Any) -> bool:
-    """Whether ``prepare`` of a run has read this same input.
+    """Return whether ``prepare`` of a run has already read this input.
 
     Arguments as of :func:`adore.pipeline.runner.inputs_of`, and ``seed``.
 
     Returns:
-        True if a further ``prepare`` would keep that output.
+        True if running ``prepare`` again would keep its output.
     """
-    step = graph.STEPS["prepare"]
+    prepare_step = graph.STEPS["prepare"]
     seed = arguments.pop("seed")
-    manifest = artifacts.read_manifest(storage.join(run, step.name))
+    manifest = artifacts.read_manifest(storage.join(run, prepare_step.name))
     if manifest is None:
         return False
-    module = importlib.import_module(step.module)
-    config = settings.config_of(step.name, arguments["profile"], seed=seed)
-    step_inputs = runner.inputs_of(step.name, run, **arguments)
-    inputs = runner.add_configured_inputs(step, config, step_inputs)
-    return manifest.matches(artifacts.fingerprint(module, step.name, config, inputs))
+    prepare_module = importlib.import_module(prepare_step.module)
+    prepare_config = settings.config_of(
+        prepare_step.name, arguments["profile"], seed=seed
+    )
+    step_inputs = runner.inputs_of(prepare_step.name, run, **arguments)
+    all_inputs = runner.add_configured_inputs(prepare_step, prepare_config, step_inputs)
+    return manifest.matches(
+        artifacts.fingerprint(
+            prepare_module, prepare_step.name, prepare_config, all_inputs
+        )
+    )
 
 
 def _check_folder(data: str) -> None:
@@ -206,7 +222,7 @@ def _check_folder(data: str) -> None:
 
 
 def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
-    """Run the whole pipeline; steps whose output still matches are kept.
+    """Run the whole pipeline; the outputs of unchanged steps are kept.
 
     Args:
         data: the user's input folder, or ``demo``.
@@ -223,14 +239,14 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     run = run if storage.is_remote(run) else str(Path(run).absolute())
     check_free(run)
     begin_run(run, data=data, profile=profile, seed=seed)
-    count = settings.shards(profile)
+    shard_count = settings.shards(profile)
     arguments = {
         "run": run,
         "data": data,
         "profile": profile,
         "seed": seed,
-        "shard_ids": list(range(count)),
-        "shards": count,
+        "shard_ids": list(range(shard_count)),
+        "shards": shard_count,
     }
     _run_pipeline(run, arguments)
 
@@ -244,7 +260,7 @@ def read_input(
     profile: str,
     seed: int,
 ) -> None:
-    """The first step: the user's input, or the demo shop, into validated tables.
+    """Run the first step: read the user's input, or the demo shop, into validated tables.
 
     Args:
         run: the run's place.
@@ -264,7 +280,7 @@ def read_input(
 
 
 def begin_on_cluster(run: str, *, data: str, profile: str, seed: int, job: str) -> None:
-    """Write that a run begins, where no ``adore run`` did.
+    """Record that a run begins on a cluster; ``adore run`` records its own runs.
 
     Args:
         run: the run's place.

@@ -25,26 +25,25 @@ __all__ = [
 def add_configured_inputs(
     step: Step, config: Any, inputs: artifacts.Inputs
 ) -> artifacts.Inputs:
-    """Add to a step's inputs those that its config names: their content counts, too.
+    """Add the inputs that a step's config names, so that their content is hashed too.
 
     Args:
         step: the step.
-        config: its ``Config``, which may name an earlier run (``previous``) and files of the
-            user's.
+        config: its ``Config``, which may name an earlier run (``previous``) and the user's files.
         inputs: places by argument name.
 
     Returns:
         All inputs, by argument name.
     """
-    places = dict(inputs)
-    for argument, source in step.previous.items():
+    all_inputs = dict(inputs)
+    for argument, source_step in step.previous.items():
         if config.previous:
-            places[argument] = storage.join(config.previous, source)
+            all_inputs[argument] = storage.join(config.previous, source_step)
     for argument in step.files:
-        path = getattr(config, argument)
-        if path:
-            places[argument] = path
-    return places
+        configured_path = getattr(config, argument)
+        if configured_path:
+            all_inputs[argument] = configured_path
+    return all_inputs
 
 
 def run_stage(
@@ -57,7 +56,7 @@ def run_stage(
 ) -> artifacts.Manifest:
     """Run one step, unless its output is already there.
 
-    Under torchrun the first process runs it, others help.
+    Under torchrun the main process runs it, and the others wait for its calls.
 
     Args:
         name: a key of :data:`STEPS`.
@@ -77,22 +76,22 @@ def run_stage(
         fix="use one of them",
     )
     step = STEPS[name]
-    module, config = stage_of(step, profile, overrides)
+    stage_module, config = stage_of(step, profile, overrides)
     inputs = add_configured_inputs(step, config, inputs)
     with process_group() as is_main_process:
         if is_main_process:
-            return artifacts.execute(module, name, config, inputs, output)
+            return artifacts.execute(stage_module, name, config, inputs, output)
         worker_loop()
     return _require_manifest(output)
 
 
 def _require_manifest(output: str) -> artifacts.Manifest:
-    """The manifest of an output that another process or pod has made."""
+    """Read the manifest of an output that another process or pod wrote."""
     manifest = artifacts.read_manifest(output)
     if manifest is None:
         raise MissingError(
-            f"output == {output!r}, must be whole; "
-            "every node must read the place that the first wrote"
+            f"output == {output!r}, must be complete; "
+            "use a place that every node can read"
         )
     return manifest
 
@@ -112,13 +111,13 @@ def inputs_of(
         Places by argument name.
     """
     places: dict[str, str | list[str]] = {}
-    for argument, source in STEPS[name].inputs.items():
-        if source == "demo-data" and data != "demo":
+    for argument, source_step in STEPS[name].inputs.items():
+        if source_step == "demo-data" and data != "demo":
             places[argument] = data
-        elif STEPS[source].sharded:
-            places[argument] = _shard_places(run, source, shards(profile))
+        elif STEPS[source_step].sharded:
+            places[argument] = _shard_places(run, source_step, shards(profile))
         else:
-            places[argument] = storage.join(run, source)
+            places[argument] = storage.join(run, source_step)
     return places
 
 
@@ -138,19 +137,27 @@ def run_step(name: str, run: str, *, data: str, profile: str, seed: int) -> None
         profile: a profile's name or place.
         seed: seeds the stage.
     """
-    inputs = inputs_of(name, run, data=data, profile=profile)
+    step_inputs = inputs_of(name, run, data=data, profile=profile)
     if not STEPS[name].sharded:
-        run_stage(name, inputs, storage.join(run, name), profile=profile, seed=seed)
-        return
-    count = shards(profile)
-    for shard, place in enumerate(_shard_places(run, name, count)):
         run_stage(
-            name, inputs, place, profile=profile, seed=seed, shard=shard, shards=count
+            name, step_inputs, storage.join(run, name), profile=profile, seed=seed
+        )
+        return
+    shard_count = shards(profile)
+    for shard, shard_place in enumerate(_shard_places(run, name, shard_count)):
+        run_stage(
+            name,
+            step_inputs,
+            shard_place,
+            profile=profile,
+            seed=seed,
+            shard=shard,
+            shards=shard_count,
         )
 
 
 def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
-    """Estimate what a judging step would take, shard by shard, without running it.
+    """Estimate tokens, time and cost of a judging step, shard by shard, without running it.
 
     Args:
         name: a judging step.
@@ -172,21 +179,21 @@ def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
         must="a judging step",
         fix="use judge or judge-again",
     )
-    inputs = inputs_of(name, run, data=data, profile=profile)
-    count = shards(profile)
-    plans = []
-    for shard in range(count):
-        overrides = {"seed": seed, "shard": shard, "shards": count}
-        module, config = stage_of(STEPS[name], profile, overrides)
-        folders = {}
-        for argument, place in inputs.items():
-            folders[argument] = storage.local_copy(str(place))
-        plans.append(module.plan(config, **folders))
-    return str(module.render(plans))
+    step_inputs = inputs_of(name, run, data=data, profile=profile)
+    shard_count = shards(profile)
+    shard_plans = []
+    for shard in range(shard_count):
+        overrides = {"seed": seed, "shard": shard, "shards": shard_count}
+        stage_module, config = stage_of(STEPS[name], profile, overrides)
+        input_folders = {}
+        for argument, input_place in step_inputs.items():
+            input_folders[argument] = storage.local_copy(str(input_place))
+        shard_plans.append(stage_module.plan(config, **input_folders))
+    return str(stage_module.render(shard_plans))
 
 
 def costs(run: str, *, data: str, profile: str, seed: int) -> str:
-    """List what each step of a run took, and what judging would still take.
+    """List time and cost of each finished step, and estimate the remaining judging steps.
 
     Args:
         run: the run's place.
@@ -195,36 +202,39 @@ def costs(run: str, *, data: str, profile: str, seed: int) -> str:
         seed: seeds the stages that are planned.
 
     Returns:
-        Seconds and money of every step that is done; the plan of every judging step that is not
-        and can be planned.
+        Seconds and money of every finished step; an estimate for each judging step that is not
+        finished and whose inputs exist.
     """
-    count = shards(profile)
-    lines = [f"{'step':<18}{'seconds':>10}{'dollars':>11}"]
+    shard_count = shards(profile)
+    table_lines = [f"{'step':<18}{'seconds':>10}{'dollars':>11}"]
     estimates = []
     for name, step in STEPS.items():
-        places = [storage.join(run, name)]
+        output_places = [storage.join(run, name)]
         if step.sharded:
-            places = _shard_places(run, name, count)
-        manifests = _manifests(places)
-        if len(manifests) == len(places):
-            seconds = sum(manifest.seconds for manifest in manifests)
-            dollars = sum(manifest.cost for manifest in manifests)
-            lines.append(f"{name:<18}{seconds:>10.0f}{dollars:>11.4f}")
+            output_places = _shard_places(run, name, shard_count)
+        manifests = _manifests(output_places)
+        # A sharded step is finished only when all of its shards are.
+        if len(manifests) == len(output_places):
+            total_seconds = sum(manifest.seconds for manifest in manifests)
+            total_dollars = sum(manifest.cost for manifest in manifests)
+            table_lines.append(
+                f"{name:<18}{total_seconds:>10.0f}{total_dollars:>11.4f}"
+            )
         elif step.sharded:
             try:
                 estimate = plan(name, run, data=data, profile=profile, seed=seed)
                 estimates.append(f"\n{name}, estimate:\n{estimate}")
             except MissingError as error:
-                reason = f"not known before what it reads is there ({error})"
-                estimates.append(f"\n{name}: {reason}")
-    return "\n".join([*lines, *estimates])
+                missing_reason = f"not known before its inputs exist ({error})"
+                estimates.append(f"\n{name}: {missing_reason}")
+    return "\n".join([*table_lines, *estimates])
 
 
 def _manifests(places: list[str]) -> list[artifacts.Manifest]:
-    """Manifests of the outputs that are whole."""
+    """Read the manifests of the complete outputs."""
     manifests = []
-    for place in places:
-        manifest = artifacts.read_manifest(place)
+    for output_place in places:
+        manifest = artifacts.read_manifest(output_place)
         if manifest:
             manifests.append(manifest)
     return manifests
@@ -261,28 +271,30 @@ def run_train_job(
     from adore.pipeline.kubeflow.trainjob import train_job
     from adore.release.kubernetes.client import Cluster
 
-    module, config = stage_of(STEPS[name], profile, {"seed": seed})
+    stage_module, config = stage_of(STEPS[name], profile, {"seed": seed})
     inputs = add_configured_inputs(STEPS[name], config, inputs)
-    wanted = artifacts.fingerprint(module, name, config, inputs)
-    earlier = artifacts.read_manifest(output)
-    if earlier and earlier.matches(wanted):
+    # The fingerprint names the job: a launcher that starts again follows the same one.
+    wanted_fingerprint = artifacts.fingerprint(stage_module, name, config, inputs)
+    earlier_output = artifacts.read_manifest(output)
+    if earlier_output and earlier_output.matches(wanted_fingerprint):
         log_line(f"{name:<17} kept")
-        return earlier
+        return earlier_output
 
     kubernetes = section_config(profile, "kubernetes")
     placement = section_config(profile, "cluster")
-    key = artifacts.key_of(wanted, output)
+    job_key = artifacts.key_of(wanted_fingerprint, output)
     command = ["adore", name, "--run", run, "--profile", profile, "--seed", str(seed)]
-    job = train_job(kubernetes, placement, name, key, command)
-    follow_job(Cluster(kubernetes), job)
+    training_job = train_job(kubernetes, placement, name, job_key, command)
+    follow_job(Cluster(kubernetes), training_job)
 
-    # The nodes hash their own code: with images of two builds, whose output would this be?
+    # The nodes hash their own code: images of two builds would write an output that no
+    # later run recognises.
     manifest = _require_manifest(output)
     check(
-        manifest.matches(wanted),
+        manifest.matches(wanted_fingerprint),
         "code of the nodes",
         manifest.code,
-        must=wanted.code,
+        must=wanted_fingerprint.code,
         fix="give the nodes and this step images of one build",
     )
     return manifest

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from adore import storage
-from adore.config import configure, load_profile
+from adore.config import Profile, configure, load_profile
 from adore.errors import ConfigError, check
 from adore.pipeline.graph import STEPS, Step
 
@@ -24,18 +25,18 @@ SECTIONS = {
     "cluster": "adore.pipeline.kubeflow.placement",
     "kubernetes": "adore.release.kubernetes.config",
 }
-"""Sections of a profile beside those of the steps: section to module."""
+"""Module of each profile section that belongs to no step."""
 
 
 def stage_of(
-    step: Step, profile: str, overrides: dict[str, Any]
+    step: Step, profile: str, overrides: Mapping[str, object]
 ) -> tuple[ModuleType, Any]:
     """Import the module of a step, and fill its ``Config``.
 
     Args:
         step: one of :data:`adore.pipeline.graph.STEPS`.
         profile: a profile's name or place, from which the config is filled.
-        overrides: config values that go over the profile's.
+        overrides: config values that override the profile's.
 
     Returns:
         The module, and its filled ``Config``.
@@ -43,19 +44,19 @@ def stage_of(
     Raises:
         ConfigError: the profile holds an unknown key or a wrong value.
     """
-    module = importlib.import_module(step.module)
+    stage_module = importlib.import_module(step.module)
     section = _sections(profile).get(step.section, {})
-    config = configure(module.Config, {**section, **overrides}, step.section)
-    return module, config
+    config = configure(stage_module.Config, {**section, **overrides}, step.section)
+    return stage_module, config
 
 
-def config_of(name: str, profile: str, **overrides: Any) -> Any:
+def config_of(name: str, profile: str, **overrides: object) -> Any:
     """Fill the ``Config`` of a step.
 
     Args:
         name: the step.
         profile: a profile's name or place, from which it is filled.
-        overrides: config values that go over the profile's.
+        overrides: config values that override the profile's.
 
     Returns:
         The filled ``Config``.
@@ -63,13 +64,13 @@ def config_of(name: str, profile: str, **overrides: Any) -> Any:
     return stage_of(STEPS[name], profile, overrides)[1]
 
 
-def section_config(profile: str, name: str, **overrides: Any) -> Any:
+def section_config(profile: str, name: str, **overrides: object) -> Any:
     """Fill the ``Config`` of one of :data:`SECTIONS`.
 
     Args:
         profile: a profile's name or place, from which it is filled.
         name: the section.
-        overrides: config values that go over the profile's.
+        overrides: config values that override the profile's.
 
     Returns:
         The filled ``Config``.
@@ -78,37 +79,39 @@ def section_config(profile: str, name: str, **overrides: Any) -> Any:
     return configure(importlib.import_module(SECTIONS[name]).Config, section, name)
 
 
-def _sections(profile: str) -> dict[str, dict[str, Any]]:
-    """A profile's sections; on a cluster it may lie beside the run, as ``s3://….yaml``."""
+def _sections(profile: str) -> Profile:
+    """Read a profile's sections; on a cluster the profile may be an ``s3://….yaml``."""
     if storage.is_remote(profile):
         profile = str(storage.local_copy(profile))
     return load_profile(profile)
 
 
 def check_profile(profile: str) -> None:
-    """Refuse unknown sections and keys of a profile, before any work is done.
+    """Refuse unknown sections and keys of a profile before any work starts.
 
     Raises:
         ConfigError: names every fault.
     """
-    sections = {step.section: step for step in STEPS.values()}
-    known = sorted([*sections, *SECTIONS])
-    for name in _sections(profile):
+    sections = {
+        pipeline_step.section: pipeline_step for pipeline_step in STEPS.values()
+    }
+    known_sections = sorted([*sections, *SECTIONS])
+    for section_name in _sections(profile):
         check(
-            name in known,
+            section_name in known_sections,
             "profile section",
-            name,
-            must=f"one of {known}",
+            section_name,
+            must=f"one of {known_sections}",
             fix="rename it",
         )
     # All faults are collected, so that they can be corrected at once.
     faults = []
-    for name in known:
+    for section_name in known_sections:
         try:
-            if name in sections:
-                stage_of(sections[name], profile, {})
+            if section_name in sections:
+                stage_of(sections[section_name], profile, {})
             else:
-                section_config(profile, name)
+                section_config(profile, section_name)
         except ConfigError as error:
             faults.append(str(error))
     if faults:
@@ -118,14 +121,15 @@ def check_profile(profile: str) -> None:
 
 
 def _check_lists(profile: str) -> None:
-    """Every process that trains the student takes as many lists of a step as the others."""
-    cluster = section_config(profile, "cluster")
+    """Check that the processes which train the student can share the lists of a step evenly."""
+    placement = section_config(profile, "cluster")
     lists = config_of("distil", profile).net.lists_per_step
-    processes_per_node = cluster.train.processes
-    if "distil" in cluster.gpu.stages:
-        processes_per_node = cluster.gpu.count
-    world_size = cluster.train.nodes * processes_per_node
-    if "distil" in cluster.train.stages:
+    processes_per_node = placement.train.processes
+    # On GPUs a node runs one process per GPU.
+    if "distil" in placement.gpu.stages:
+        processes_per_node = placement.gpu.count
+    world_size = placement.train.nodes * processes_per_node
+    if "distil" in placement.train.stages:
         check(
             lists % world_size == 0,
             "distil.net.lists_per_step",
@@ -139,12 +143,12 @@ def _check_challenger(profile: str) -> None:
     from adore.student.rankers import baseline_kinds
 
     systems = ["student", *baseline_kinds()]
-    for name in ("evaluate", "gate"):
-        system = config_of(name, profile).challenger
+    for step_name in ("evaluate", "gate"):
+        ranked_system = config_of(step_name, profile).challenger
         check(
-            system in systems,
-            f"{name}.challenger",
-            system,
+            ranked_system in systems,
+            f"{step_name}.challenger",
+            ranked_system,
             must=f"one of {systems}",
             fix="name one",
         )
@@ -152,12 +156,12 @@ def _check_challenger(profile: str) -> None:
 
 def shards(profile: str) -> int:
     """Return the number of shards that the profile's judge runs in."""
-    count = _sections(profile).get("judge", {}).get("shards", 1)
+    shard_count = _sections(profile).get("judge", {}).get("shards", 1)
     check(
-        type(count) is int and count > 0,
+        type(shard_count) is int and shard_count > 0,
         "judge.shards",
-        count,
+        shard_count,
         must="a number from 1",
         fix="set it to 1",
     )
-    return int(count)
+    return int(shard_count)

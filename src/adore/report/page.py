@@ -1,6 +1,6 @@
-"""The page of a run: what came in, what was made, who wins, what was decided.
+"""The page of a run: its input, its outputs, its measures and the decision.
 
-A run that is not finished has a page, too.
+An unfinished run has a page, too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILES = (
     "experiment/result.json",
     "experiment/decision.json",
 )
-"""Patterns of all files of a run that the page is made of."""
+"""Patterns of all files of a run that the page reads."""
 Document = dict[str, Any]
 """A stage's JSON file, as the template reads it."""
 
@@ -52,7 +52,7 @@ class StepStatus:
 
 
 def _read(path: Path) -> Document:
-    """One of the run's JSON files; nothing where the run has not come so far."""
+    """Read one of the run's JSON files; empty if the run has not written it yet."""
     if not path.is_file():
         return {}
     return dict(json.loads(path.read_text("utf-8")))
@@ -67,36 +67,37 @@ def _step_status(run: Path, name: str) -> StepStatus:
             manifests.append(manifest)
     if not manifests:
         return StepStatus(name, done=False, seconds=0.0, metrics={})
-    seconds = sum(manifest.seconds for manifest in manifests)
-    return StepStatus(name, done=True, seconds=seconds, metrics=manifests[0].metrics)
+    total_seconds = sum(manifest.seconds for manifest in manifests)
+    return StepStatus(
+        name, done=True, seconds=total_seconds, metrics=manifests[0].metrics
+    )
 
 
 def _duration(seconds: float) -> str:
     """``1 h 2 min``, ``7 min 22 s``, ``4 s``."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest_seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
     if minutes:
-        return f"{minutes} min {rest} s"
-    return f"{rest} s"
+        return f"{minutes} min {rest_seconds} s"
+    return f"{rest_seconds} s"
 
 
 def _head(record: Document, dataset: Document) -> Document:
-    """What a reader asks first of a run, as far as it is known.
-
-    Whose input is it, with what, when, how long and where did it run?
+    """Collect the page's first lines: input, settings, start, duration, status and place.
 
     Returns:
-        What is known, by what it is called.
+        The known ones, by label.
     """
     data = record.get("data")
+    # The demo shop, like any prepared data, has its name in dataset.json.
     if data in (None, "demo"):
         data = dataset.get("name", data)
     duration = None
     if record.get("seconds") is not None:
         duration = _duration(record["seconds"])
-    head = {
+    known_fields = {
         "data": data,
         "profile": record.get("profile"),
         "seed": record.get("seed"),
@@ -105,13 +106,13 @@ def _head(record: Document, dataset: Document) -> Document:
         "status": record.get("status"),
         "place": record.get("place"),
     }
-    return {name: value for name, value in head.items() if value is not None}
+    return {name: value for name, value in known_fields.items() if value is not None}
 
 
 def _verdict(
     record: Document, quality: Quality, gate: Document, decision: Document
 ) -> str:
-    """The run in one sentence."""
+    """Summarise the run in one sentence."""
     if record.get("status") == RunStatus.FAILED:
         return "This run failed."
     if record.get("status") == RunStatus.STOPPED:
@@ -119,7 +120,7 @@ def _verdict(
     if gate and not gate.get("passed"):
         return (
             "The student did not pass its gate, so nothing was released. "
-            "The reasons stand below."
+            "The reasons are below."
         )
     if not quality:
         return "This run is not finished."
@@ -132,73 +133,86 @@ def _verdict(
 
 
 def _synthesis_plot(summary: Document) -> Markup:
-    rows = []
-    for counts in summary.get("types", []):
-        accepted = counts["accepted"]
-        text = f"{accepted} of {counts['made']}"
-        rows.append(Bar(counts["error_type"], float(accepted), text))
-    return bars(rows, "Accepted synthetic pairs by error type")
+    plot_rows = []
+    for type_counts in summary.get("types", []):
+        accepted_count = type_counts["accepted"]
+        bar_text = f"{accepted_count} of {type_counts['made']}"
+        plot_rows.append(
+            Bar(type_counts["error_type"], float(accepted_count), bar_text)
+        )
+    return bars(plot_rows, "Accepted synthetic pairs by error type")
 
 
 def _losses_plot(curves: Document) -> Markup:
-    losses = {}
-    for name, curve in curves.items():
-        if curve:
-            losses[f"{name.upper()} loss"] = [point["loss"] for point in curve]
-    return lines(losses, "Training losses")
+    losses_by_name = {}
+    for phase_name, loss_curve in curves.items():
+        if loss_curve:
+            title = f"{phase_name.upper()} loss"
+            losses_by_name[title] = [curve_point["loss"] for curve_point in loss_curve]
+    return lines(losses_by_name, "Training losses")
 
 
 def _effects_plot(result: Document) -> Markup:
-    rows = []
-    for name, metric in result.get("metrics", {}).items():
-        rows.append(Interval(name, metric["effect"], metric["low"], metric["high"]))
-    return forest(rows, "Effect of the challenger, 95 % intervals")
+    plot_rows = []
+    metrics = result.get("metrics", {})
+    for metric_name, metric in metrics.items():
+        effect = metric["effect"]
+        low_end = metric["low"]
+        high_end = metric["high"]
+        plot_rows.append(Interval(metric_name, effect, low_end, high_end))
+    return forest(plot_rows, "Effect of the challenger, 95 % intervals")
 
 
 def _grades_plot(report: Document) -> Markup:
-    labels = report.get("labels", {})
-    total = sum(labels.values()) or 1
-    rows = []
-    for letter, count in labels.items():
-        text = f"{count} ({count / total:.0%})"
-        rows.append(Bar(f"grade {letter}", float(count), text))
-    return bars(rows, "Human judgements by grade")
+    grade_counts = report.get("labels", {})
+    # Without any judgement no bar is drawn, whatever the total.
+    total_count = sum(grade_counts.values()) or 1
+    plot_rows = []
+    for letter, count in grade_counts.items():
+        share = count / total_count
+        bar_text = f"{count} ({share:.0%})"
+        label = f"grade {letter}"
+        plot_rows.append(Bar(label, float(count), bar_text))
+    return bars(plot_rows, "Human judgements by grade")
 
 
 def _coverage_plot(report: Document) -> Markup:
-    rows = []
-    for name, share in report.get("coverage", {}).items():
-        rows.append(Bar(name, share, f"{share:.0%}"))
-    return bars(rows, "Share of items that have the field")
+    plot_rows = []
+    coverage = report.get("coverage", {})
+    for field_name, share in coverage.items():
+        bar_text = f"{share:.0%}"
+        plot_rows.append(Bar(field_name, share, bar_text))
+    return bars(plot_rows, "Share of items that have the field")
 
 
 def _ranking_plot(quality: Quality) -> Markup:
-    rows = [measure.interval() for measure in quality.ranking]
-    title = f"{RANKING} on held-out queries, 95 % intervals"
-    return forest(rows, title, best="student")
+    plot_rows = [measure.interval() for measure in quality.ranking]
+    plot_title = f"{RANKING} on held-out queries, 95 % intervals"
+    return forest(plot_rows, plot_title, best="student")
 
 
 def _hard_cases_plot(quality: Quality) -> Markup:
-    """The adversarial set; nothing where it was not scored."""
-    rows = quality.hard_cases()
-    if not rows:
+    """Plot the adversarial set; empty if it was not scored."""
+    plot_rows = quality.hard_cases()
+    if not plot_rows:
         return Markup("")
-    return bars(rows, "Right side of exact, by error type")
+    return bars(plot_rows, "Right side of exact, by error type")
 
 
 def _seconds_plot(steps: Sequence[StepStatus]) -> Markup:
-    rows = []
+    plot_rows = []
     for step in steps:
         if step.done:
-            rows.append(Bar(step.name, step.seconds, f"{step.seconds:.1f} s"))
-    return bars(rows, "Seconds per step")
+            bar_text = f"{step.seconds:.1f} s"
+            plot_rows.append(Bar(step.name, step.seconds, bar_text))
+    return bars(plot_rows, "Seconds per step")
 
 
 # ---------------------------------------------------------------- the page
 
 
 def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
-    """Write ``index.html`` into a run's folder, from whatever is there.
+    """Write ``index.html`` into a run's folder, from the files that exist.
 
     Args:
         run_dir: the run, or a copy of its :data:`FILES`.
@@ -217,78 +231,82 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
         lstrip_blocks=True,
     )
     template = environment.get_template("report.html.j2")
-    text = template.render(_contents(run_dir, steps))
-    page = run_dir / "index.html"
-    write_bytes(text.encode(), page)
-    return page
+    page_html = template.render(_contents(run_dir, steps))
+    page_file = run_dir / "index.html"
+    write_bytes(page_html.encode(), page_file)
+    return page_file
 
 
 def _contents(run_dir: Path, names: Sequence[str]) -> Document:
-    """Everything that the template shows."""
-    # What the run has not come to yet is an empty document; the template says so.
-    steps = [_step_status(run_dir, name) for name in names]
-    by_name = {step.name: step for step in steps}
-    record = _read(run_dir / RUN)
-    report = _read(run_dir / "prepare" / "data_report.json")
+    """Collect everything that the template shows."""
+    # A file that the run has not written yet is an empty document; the template says so.
+    step_statuses = [_step_status(run_dir, step_name) for step_name in names]
+    by_name = {step.name: step for step in step_statuses}
+    run_record = _read(run_dir / RUN)
+    data_report = _read(run_dir / "prepare" / "data_report.json")
     dataset = _read(run_dir / "prepare" / "dataset.json")
-    teacher = _read(run_dir / "align" / "gate.json")
-    synthesis = _read(run_dir / "verify" / "yield.json")
-    gate = _read(run_dir / "gate" / "gate.json")
-    online = _read(run_dir / "experiment" / "result.json")
+    teacher_gate = _read(run_dir / "align" / "gate.json")
+    synthesis_yield = _read(run_dir / "verify" / "yield.json")
+    gate_verdict = _read(run_dir / "gate" / "gate.json")
+    experiment_result = _read(run_dir / "experiment" / "result.json")
     decision = _read(run_dir / "experiment" / "decision.json")
     quality = read_quality(run_dir)
     plots = {
-        "grades": _grades_plot(report),
-        "coverage": _coverage_plot(report),
+        "grades": _grades_plot(data_report),
+        "coverage": _coverage_plot(data_report),
         "losses": _losses_plot(_read(run_dir / "align" / "curves.json")),
-        "synthesis": _synthesis_plot(synthesis),
+        "synthesis": _synthesis_plot(synthesis_yield),
         "ranking": _ranking_plot(quality),
         "hard_cases": _hard_cases_plot(quality),
-        "effects": _effects_plot(online),
-        "seconds": _seconds_plot(steps),
+        "effects": _effects_plot(experiment_result),
+        "seconds": _seconds_plot(step_statuses),
     }
     return {
         "name": run_dir.name,
-        "run": record,
-        "head": _head(record, dataset),
-        "verdict": _verdict(record, quality, gate, decision),
-        "steps": steps,
+        "run": run_record,
+        "head": _head(run_record, dataset),
+        "verdict": _verdict(run_record, quality, gate_verdict, decision),
+        "steps": step_statuses,
         "plots": plots,
-        "data": report,
+        "data": data_report,
         "dataset": dataset,
         "behaviour": _read(run_dir / "feedback" / "behaviour.json"),
         "feedback": by_name["feedback"].metrics,
-        "teacher": teacher,
-        "synthesis": synthesis,
+        "teacher": teacher_gate,
+        "synthesis": synthesis_yield,
         "card": _read(run_dir / "distil" / "card.json"),
         "quality": quality,
         "comparisons": _read(run_dir / "evaluate" / "comparisons.json"),
-        "gate": gate,
-        "online": online,
+        "gate": gate_verdict,
+        "online": experiment_result,
         "decision": decision,
     }
 
 
 def summary_table(run_dir: Path) -> str:
     """Summarise a run in a dozen lines for a terminal."""
-    rows = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
+    table_lines = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
     quality = read_quality(run_dir)
     grading = quality.grading
     for measure in quality.ranking:
         macro_f1 = "       -"
         if measure.system in grading:
             macro_f1 = f"{grading[measure.system]:8.3f}"
-        rows.append(
+        table_lines.append(
             f"{measure.system:<12} {measure.value:8.3f}  "
             f"{measure.low:.3f} to {measure.high:.3f}    {macro_f1}"
         )
 
-    gate = _read(run_dir / "gate" / "gate.json")
-    if gate:
-        verdict = "passed" if gate["passed"] else "stopped"
-        rows.append(f"gate: {verdict} against {gate['champion'] or 'no baseline'}")
+    gate_verdict = _read(run_dir / "gate" / "gate.json")
+    if gate_verdict:
+        outcome = "passed" if gate_verdict["passed"] else "stopped"
+        table_lines.append(
+            f"gate: {outcome} against {gate_verdict['champion'] or 'no baseline'}"
+        )
     decision = _read(run_dir / "experiment" / "decision.json")
     if decision:
         action = decision["action"]
-        rows.append(f"online (simulated shoppers): {action}, {decision['reason']}")
-    return "\n".join(rows)
+        table_lines.append(
+            f"online (simulated shoppers): {action}, {decision['reason']}"
+        )
+    return "\n".join(table_lines)

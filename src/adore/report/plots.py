@@ -1,6 +1,6 @@
 """Small SVG plots for the page: bars, intervals, lines.
 
-Everything a person reads in them is escaped. Lengths are in the units of the plot's view box.
+All texts in them are escaped. Lengths are in the units of the plot's view box.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ INTERVAL_MARGIN = 170
 GRID_STEPS = 4
 PANEL_BASE = 110
 PANEL_HEIGHT = 80
-"""Of one curve: where its least value lies, and how far above it the greatest."""
+"""Of one curve: the vertical position of its lowest value, and the height to its highest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Bar:
     Args:
         label: what is measured.
         value: its size, not negative.
-        text: what stands behind the bar.
+        text: shown behind the bar.
     """
 
     label: str
@@ -59,11 +59,11 @@ class Interval:
 
 
 def _svg(height: float, title: str, elements: Sequence[Markup]) -> Markup:
-    head = Markup(
+    opening_tag = Markup(
         '<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}"><title>{}</title>'
     )
-    opening = head.format(WIDTH, height, title, title)
-    return opening + Markup("").join(elements) + Markup("</svg>")
+    opening_element = opening_tag.format(WIDTH, height, title, title)
+    return opening_element + Markup("").join(elements) + Markup("</svg>")
 
 
 def _label(
@@ -93,19 +93,20 @@ def bars(rows: Sequence[Bar], title: str) -> Markup:
     Returns:
         An SVG element.
     """
-    longest = max((row.value for row in rows), default=0.0)
+    longest = max((bar_row.value for bar_row in rows), default=0.0)
+    longest_width = WIDTH - LABEL_WIDTH - BAR_MARGIN
     # Without any value no bar has a length, whatever the scale.
-    scale = (WIDTH - LABEL_WIDTH - BAR_MARGIN) / (longest or 1.0)
+    scale = longest_width / (longest or 1.0)
 
     elements = []
-    for index, row in enumerate(rows):
-        top = index * ROW_HEIGHT + 6
-        baseline = top + 14
-        length = row.value * scale
-        text_left = LABEL_WIDTH + length + 8
-        elements.append(_label(LABEL_WIDTH - 10, baseline, row.label, anchor="end"))
-        elements.append(_bar(top, length))
-        elements.append(_label(text_left, baseline, row.text, "dim"))
+    for index, bar_row in enumerate(rows):
+        bar_top = index * ROW_HEIGHT + 6
+        baseline = bar_top + 14
+        bar_length = bar_row.value * scale
+        text_left = LABEL_WIDTH + bar_length + 8
+        row_label = _label(LABEL_WIDTH - 10, baseline, bar_row.label, anchor="end")
+        bar_text = _label(text_left, baseline, bar_row.text, "dim")
+        elements += [row_label, _bar(bar_top, bar_length), bar_text]
 
     height = len(rows) * ROW_HEIGHT + 8
     return _svg(height, title, elements)
@@ -120,20 +121,22 @@ class _Axis:
 
     def position(self, value: float) -> float:
         """How far from the left a value lies."""
-        width = WIDTH - LABEL_WIDTH - INTERVAL_MARGIN
-        spread = self.high - self.low
-        share = (value - self.low) / spread
-        return LABEL_WIDTH + width * share
+        axis_width = WIDTH - LABEL_WIDTH - INTERVAL_MARGIN
+        value_range = self.high - self.low
+        share = (value - self.low) / value_range
+        return LABEL_WIDTH + axis_width * share
 
 
 def _axis_of(rows: Sequence[Interval]) -> _Axis:
     """An axis that holds every interval, with some space at both ends."""
-    least = min(row.low for row in rows)
-    greatest = max(row.high for row in rows)
-    padding = (greatest - least) * 0.08
+    lowest_end = min(row.low for row in rows)
+    highest_end = max(row.high for row in rows)
+    value_range = highest_end - lowest_end
+    padding = 0.08 * value_range
+    # Equal ends would make an axis of length zero.
     if padding == 0:
         padding = 0.05
-    return _Axis(least - padding, greatest + padding)
+    return _Axis(lowest_end - padding, highest_end + padding)
 
 
 def forest(rows: Sequence[Interval], title: str, *, best: str = "") -> Markup:
@@ -150,24 +153,27 @@ def forest(rows: Sequence[Interval], title: str, *, best: str = "") -> Markup:
     if not rows:
         return Markup("")
     axis = _axis_of(rows)
-    bottom = len(rows) * ROW_HEIGHT + 6
-    elements = _grid(axis, bottom)
-    for index, row in enumerate(rows):
-        middle = index * ROW_HEIGHT + 18
-        elements += _interval(row, axis, middle, is_best=row.label == best)
-    return _svg(bottom + 20, title, elements)
+    axis_bottom = len(rows) * ROW_HEIGHT + 6
+    elements = _grid(axis, axis_bottom)
+    for index, interval_row in enumerate(rows):
+        row_middle = index * ROW_HEIGHT + 18
+        elements += _interval(
+            interval_row, axis, row_middle, is_best=interval_row.label == best
+        )
+    return _svg(axis_bottom + 20, title, elements)
 
 
 def _grid(axis: _Axis, bottom: float) -> list[Markup]:
     """Vertical lines at even distances, each with its value below."""
     template = Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" class="grid"/>')
     elements = []
-    for step in range(GRID_STEPS + 1):
-        value = axis.low + (axis.high - axis.low) * step / GRID_STEPS
-        left = axis.position(value)
-        elements.append(template.format(left, bottom))
+    for grid_step in range(GRID_STEPS + 1):
+        share = grid_step / GRID_STEPS
+        grid_value = axis.low + share * (axis.high - axis.low)
+        line_left = axis.position(grid_value)
+        elements.append(template.format(line_left, bottom))
         elements.append(
-            _label(left, bottom + 14, f"{value:.2f}", "dim small", "middle")
+            _label(line_left, bottom + 14, f"{grid_value:.2f}", "dim small", "middle")
         )
     return elements
 
@@ -180,20 +186,20 @@ def _interval(
         '<line x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}" class="span {css}"/>'
         '<circle cx="{:.1f}" cy="{y}" r="5" class="{css}"/>'
     )
-    css = "best" if is_best else "point"
-    label_css = "strong" if is_best else ""
-    point = template.format(
+    point_class = "best" if is_best else "point"
+    label_class = "strong" if is_best else ""
+    drawn_interval = template.format(
         axis.position(row.low),
         axis.position(row.high),
         axis.position(row.value),
         y=middle,
-        css=css,
+        css=point_class,
     )
     # Text is placed by its baseline, 5 below the middle of its line.
     baseline = middle + 5
     return [
-        _label(LABEL_WIDTH - 10, baseline, row.label, label_css, "end"),
-        point,
+        _label(LABEL_WIDTH - 10, baseline, row.label, label_class, "end"),
+        drawn_interval,
         _label(WIDTH - 155, baseline, f"{row.value:.3f}", "strong"),
         _label(WIDTH - 108, baseline, f"{row.low:.2f} to {row.high:.2f}", "dim small"),
     ]
@@ -209,40 +215,42 @@ def lines(curves: Mapping[str, Sequence[float]], title: str) -> Markup:
     Returns:
         An SVG element.
     """
-    panels = max(len(curves), 1)
-    panel_width = (WIDTH - 20) / panels
-    left = 10.0
+    panel_count = max(len(curves), 1)
+    panel_width = (WIDTH - 20) / panel_count
+    panel_left = 10.0
     elements = []
     for name, values in curves.items():
-        elements += _panel(name, values, left, panel_width)
-        left += panel_width
+        elements += _panel(name, values, panel_left, panel_width)
+        panel_left += panel_width
 
-    label = str(escape(title))
-    return _svg(124, label, elements)
+    escaped_title = str(escape(title))
+    return _svg(124, escaped_title, elements)
 
 
 def _panel(
     name: str, values: Sequence[float], left: float, panel_width: float
 ) -> list[Markup]:
     """One curve, with its name above and its extremes to the left."""
-    greatest = max(values, default=1.0)
-    least = min(values, default=0.0)
-    spread = (greatest - least) or 1.0
-    start = left + 40
+    highest_value = max(values, default=1.0)
+    lowest_value = min(values, default=0.0)
+    value_range = (highest_value - lowest_value) or 1.0
+    curve_left = left + 40
     intervals = max(len(values) - 1, 1)
 
-    points = []
-    for index, value in enumerate(values):
-        across = start + (panel_width - 60) * index / intervals
-        down = PANEL_BASE - PANEL_HEIGHT * (value - least) / spread
-        points.append(f"{across:.1f},{down:.1f}")
+    curve_points = []
+    for value_index, value in enumerate(values):
+        share_of_width = value_index / intervals
+        share_of_height = (value - lowest_value) / value_range
+        point_left = curve_left + share_of_width * (panel_width - 60)
+        point_top = PANEL_BASE - share_of_height * PANEL_HEIGHT
+        curve_points.append(f"{point_left:.1f},{point_top:.1f}")
 
     # Labels of the axis end a little to the left of the curve.
-    axis = left + 34
+    label_right = left + 34
     curve = Markup('<polyline points="{}" class="line"/>')
     return [
-        _label(start, 16, name, "strong"),
-        _label(axis, 34, f"{greatest:.2f}", "dim small", "end"),
-        _label(axis, 112, f"{least:.2f}", "dim small", "end"),
-        curve.format(" ".join(points)),
+        _label(curve_left, 16, name, "strong"),
+        _label(label_right, 34, f"{highest_value:.2f}", "dim small", "end"),
+        _label(label_right, 112, f"{lowest_value:.2f}", "dim small", "end"),
+        curve.format(" ".join(curve_points)),
     ]

@@ -1,4 +1,4 @@
-"""What was measured of a run on its test queries, as the page and the terminal show it."""
+"""The measures of a run on its test queries, as the page and the terminal show them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Every measure of a run on its test queries; none where nothing was measured."""
+    """Every measure of a run on its test queries; none if nothing was measured."""
 
     measures: Sequence[Measure]
 
@@ -62,11 +62,11 @@ class Quality:
     @property
     def ranking(self) -> list[Measure]:
         """Every system's nDCG@10 on all queries, the best first."""
-        ranked = []
+        ranking_measures = []
         for measure in self._of_all_queries():
             if measure.measure == RANKING:
-                ranked.append(measure)
-        return sorted(ranked, key=lambda measure: measure.value, reverse=True)
+                ranking_measures.append(measure)
+        return sorted(ranking_measures, key=lambda measure: measure.value, reverse=True)
 
     @property
     def grading(self) -> dict[str, float]:
@@ -79,22 +79,26 @@ class Quality:
 
     @property
     def student(self) -> list[Measure]:
-        """How the student grades on all queries."""
-        graded = []
+        """The student's grading measures on all queries."""
+        student_measures = []
         for measure in self._of_all_queries():
             if measure.system == STUDENT and measure.measure != RANKING:
-                graded.append(measure)
-        return graded
+                student_measures.append(measure)
+        return student_measures
 
     @property
     def slices(self) -> list[Measure]:
-        """The student slice by slice."""
-        sliced = []
+        """The student's measures by slice."""
+        slice_measures = []
         for measure in self.measures:
-            is_shown = measure.slice in SLICES and measure.measure in IN_SLICES
-            if is_shown and measure.slice != ALL and measure.system == STUDENT:
-                sliced.append(measure)
-        return sorted(sliced, key=lambda measure: (measure.slice, measure.measure))
+            is_student = measure.system == STUDENT
+            is_slice = measure.slice in SLICES and measure.slice != ALL
+            is_shown = measure.measure in IN_SLICES
+            if is_student and is_slice and is_shown:
+                slice_measures.append(measure)
+        return sorted(
+            slice_measures, key=lambda measure: (measure.slice, measure.measure)
+        )
 
     def hard_cases(self) -> list[Bar]:
         """Return the adversarial set as rows of bars: all of it, then each error type."""
@@ -102,31 +106,33 @@ class Quality:
         for measure in sorted(self.measures, key=lambda measure: measure.slice):
             if not measure.slice.startswith(HARD):
                 continue
-            label = "all"
+            bar_label = "all"
             if measure.slice != HARD:
-                label = measure.slice.removeprefix(f"{HARD}: ")
-            text = f"{measure.value:.0%} of {measure.n}"
-            rows.append(Bar(label, measure.value, text))
+                bar_label = measure.slice.removeprefix(f"{HARD}: ")
+            bar_text = f"{measure.value:.0%} of {measure.n}"
+            rows.append(Bar(bar_label, measure.value, bar_text))
         return rows
 
 
 def read_quality(run: Path) -> Quality:
-    """Read what was measured on the test queries.
+    """Read the measures on the test queries.
 
     Args:
         run: a run's folder.
 
     Returns:
-        The measures; none where the run has not come so far.
+        The measures; none if the run is not evaluated yet.
 
     Raises:
         DataError: the table of measures cannot be read.
     """
-    folder = run / "evaluate"
-    if not (folder / "measures.parquet").is_file():
+    evaluate_folder = run / "evaluate"
+    if not (evaluate_folder / "measures.parquet").is_file():
         return Quality(())
     # Dev queries chose thresholds and the champion: only test queries are shown.
     columns = list(Measure.__dataclass_fields__)
-    frame = read_table(folder, "measures").filter(pl.col("split") == "test")
-    rows = frame.select(columns).iter_rows(named=True)
+    test_measures = read_table(evaluate_folder, "measures").filter(
+        pl.col("split") == "test"
+    )
+    rows = test_measures.select(columns).iter_rows(named=True)
     return Quality([Measure(**row) for row in rows])

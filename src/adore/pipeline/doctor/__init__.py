@@ -1,1 +1,1 @@
-"""What is installed, reachable and missing on this machine or on a cluster, each with the fix."""
+"""Checks what a machine or a cluster has and lacks, with a fix for each fault."""

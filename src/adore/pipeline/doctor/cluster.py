@@ -1,6 +1,6 @@
-"""What a cluster has, lacks and refuses.
+"""Checks what a cluster has, lacks and refuses.
 
-Kinds, rights, accounts, Secrets, autoscaling, GPUs, storage.
+It covers kinds, rights, accounts, Secrets, autoscaling, GPUs and storage.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from adore.release.kubernetes.objects import KINDS
 __all__ = ["examine_cluster"]
 
 LEAST = (1, 32)
-"""The oldest Kubernetes that KServe 0.20's guide names."""
+"""The oldest Kubernetes version that KServe 0.20's guide supports."""
 FIXES = {
     "serving.kserve.io": "install KServe 0.20 or later",
     "gateway.networking.k8s.io": (
@@ -45,157 +45,164 @@ FIXES = {
     ),
 }
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-"""Keys of the Secret ``credentials`` that an object store asks for."""
+"""Keys of the Secret ``credentials`` that an object store needs."""
 VERBS = ("get", "list", "create", "patch", "delete")
 READ = {"Pod": ("get", "list"), "Event": ("list",)}
 """Kinds that a release only reads."""
 
 
 def _wanted(config: Config) -> list[str]:
-    """Kinds that a release with these settings makes or reads."""
-    routes = {"gateway": "Ingress", "ingress": "HTTPRoute"}
-    unused = {routes.get(config.route, "")}
+    """List the kinds that a release with these settings creates or reads."""
+    unused_route = {"gateway": "Ingress", "ingress": "HTTPRoute"}
+    unused_kinds = {unused_route.get(config.route, "")}
+    # Every release needs all other kinds, whatever its settings.
     if config.route == "none":
-        unused |= {"Ingress", "HTTPRoute"}
+        unused_kinds |= {"Ingress", "HTTPRoute"}
     if not config.budget:
-        unused.add("PodDisruptionBudget")
+        unused_kinds.add("PodDisruptionBudget")
     if config.router.most <= config.router.replicas:
-        unused.add("HorizontalPodAutoscaler")
-    return [kind for kind in KINDS if kind not in unused]
+        unused_kinds.add("HorizontalPodAutoscaler")
+    return [kind for kind in KINDS if kind not in unused_kinds]
 
 
 def _version(cluster: Cluster) -> Finding:
-    version = cluster.request("GET", "/version", "version")
-    major = _number(version["major"])
-    minor = _number(version["minor"])
-    oldest = ".".join(map(str, LEAST))
-    text = f"{version['gitVersion']} ({oldest} or later wanted)"
-    return Finding("Kubernetes", (major, minor) >= LEAST, text)
+    server_version = cluster.request("GET", "/version", "version")
+    major = _number(server_version["major"])
+    minor = _number(server_version["minor"])
+    oldest_supported = ".".join(map(str, LEAST))
+    description = f"{server_version['gitVersion']} ({oldest_supported} or later wanted)"
+    return Finding("Kubernetes", (major, minor) >= LEAST, description)
 
 
 def _number(text: str) -> int:
-    """Some providers write ``33+`` for a minor version."""
-    digits = re.sub(r"\D", "", text)
-    return int(digits or 0)
+    """Parse a version's number; some providers write ``33+`` for a minor version."""
+    digits_only = re.sub(r"\D", "", text)
+    return int(digits_only or 0)
 
 
 def _kinds(cluster: Cluster, wanted: list[str]) -> Iterator[Finding]:
-    for version in sorted({KINDS[kind][0] for kind in wanted}):
-        names = [KINDS[kind][1] for kind in wanted if KINDS[kind][0] == version]
+    for api_version in sorted({KINDS[kind][0] for kind in wanted}):
+        plural_names = [
+            KINDS[kind][1] for kind in wanted if KINDS[kind][0] == api_version
+        ]
         try:
-            answer = cluster.request("GET", api_root(version), version)
-            known = {resource["name"] for resource in answer["resources"]}
+            resource_list = cluster.request("GET", api_root(api_version), api_version)
+            served_names = {resource["name"] for resource in resource_list["resources"]}
         except AdoreError:
-            known = set()
-        missing = [name for name in names if name not in known]
-        text = ", ".join(names)
-        if missing:
-            fix = FIXES.get(version.partition("/")[0], "upgrade the cluster")
-            text = f"lacks {', '.join(missing)}; {fix}"
-        yield Finding(version, not missing, text)
+            # The API server does not know this group, so every kind of it is missing.
+            served_names = set()
+        missing_names = [name for name in plural_names if name not in served_names]
+        description = ", ".join(plural_names)
+        if missing_names:
+            fix = FIXES.get(api_version.partition("/")[0], "upgrade the cluster")
+            description = f"lacks {', '.join(missing_names)}; {fix}"
+        yield Finding(api_version, not missing_names, description)
 
 
 def _refused_verbs(
     cluster: Cluster, version: str, plural: str, verbs: Sequence[str]
 ) -> list[str]:
-    """The verbs that this account may not use on a kind."""
-    group = version.rpartition("/")[0]
-    refused = []
+    """List the verbs that this account may not use on a kind."""
+    api_group = version.rpartition("/")[0]
+    refused_verbs = []
     for verb in verbs:
-        if not is_allowed(cluster, {"verb": verb, "group": group, "resource": plural}):
-            refused.append(verb)
-    return refused
+        if not is_allowed(
+            cluster, {"verb": verb, "group": api_group, "resource": plural}
+        ):
+            refused_verbs.append(verb)
+    return refused_verbs
 
 
 def _rights(cluster: Cluster, wanted: list[str]) -> Finding:
-    refused = []
+    refused_rights = []
     for kind in wanted:
         version, plural = KINDS[kind]
-        verbs = _refused_verbs(cluster, version, plural, READ.get(kind, VERBS))
-        if verbs:
-            refused.append(f"{plural}: {', '.join(verbs)}")
-    if not refused:
+        refused_verbs = _refused_verbs(cluster, version, plural, READ.get(kind, VERBS))
+        if refused_verbs:
+            refused_rights.append(f"{plural}: {', '.join(refused_verbs)}")
+    if not refused_rights:
         return Finding("rights", True, "all that a release does")
-    fix = "bind the Role adore-release of manifests/base to this account"
-    return Finding("rights", False, f"{'; '.join(refused)} refused; {fix}")
+    advice = "bind the Role adore-release of manifests/base to this account"
+    return Finding("rights", False, f"{'; '.join(refused_rights)} refused; {advice}")
 
 
 def _account(cluster: Cluster, name: str) -> Finding:
     namespace = cluster.config.namespace
-    live = look_up(cluster, name, namespaced(cluster, "serviceaccounts", name))
-    if isinstance(live, Finding):
-        return live
-    if live:
+    live_account = look_up(cluster, name, namespaced(cluster, "serviceaccounts", name))
+    if isinstance(live_account, Finding):
+        return live_account
+    if live_account:
         return Finding(name, True, f"there, in {namespace}")
-    fix = "kubectl apply -k manifests/overlays/cpu"
-    return Finding(name, False, f"no such account in {namespace}; {fix}")
+    advice = "kubectl apply -k manifests/overlays/cpu"
+    return Finding(name, False, f"no such account in {namespace}; {advice}")
 
 
 def _cards(cluster: Cluster, placement: Placement) -> Finding:
-    gpu = placement.gpu
+    gpu_config = placement.gpu
     try:
         nodes = cluster.request("GET", "/api/v1/nodes", "nodes")["items"]
     except AdoreError as error:
         return Finding("GPUs", False, f"cannot be counted: {error}", needed=False)
 
-    cards = []
+    gpus_of_nodes = []
     for node in nodes:
         node_labels = node["metadata"].get("labels") or {}
-        if gpu.node_selector.items() <= node_labels.items():
+        if gpu_config.node_selector.items() <= node_labels.items():
             allocatable = node["status"].get("allocatable", {})
-            cards.append(int(allocatable.get(gpu.type, 0)))
-    largest = max(cards, default=0)
-    text = (
-        f"{len(cards)} nodes fit {gpu.node_selector or 'any'}, "
-        f"at most {largest} {gpu.type} each; {gpu.count} wanted"
+            gpus_of_nodes.append(int(allocatable.get(gpu_config.type, 0)))
+    most_gpus = max(gpus_of_nodes, default=0)
+    description = (
+        f"{len(gpus_of_nodes)} nodes fit {gpu_config.node_selector or 'any'}, "
+        f"at most {most_gpus} {gpu_config.type} each; {gpu_config.count} wanted"
     )
-    return Finding("GPUs", largest >= gpu.count, text)
+    return Finding("GPUs", most_gpus >= gpu_config.count, description)
 
 
 def _training(cluster: Cluster, runtime: str) -> Iterator[Finding]:
-    """Kubeflow Trainer, its jobs' runtime, the launcher's rights, the nodes' account."""
+    """Check Kubeflow Trainer, its jobs' runtime, the launcher's rights, the nodes' account."""
     yield _runtime(cluster, runtime)
-    refused = _refused_verbs(
+    refused_verbs = _refused_verbs(
         cluster, TRAINER, "trainjobs", ("get", "create", "patch", "delete")
     )
-    text = "all that is needed"
-    if refused:
-        fix = "add manifests/components/train to your overlay"
-        text = f"{', '.join(refused)} refused; {fix}"
-    yield Finding("training", not refused, text)
+    description = "all that is needed"
+    if refused_verbs:
+        advice = "add manifests/components/train to your overlay"
+        description = f"{', '.join(refused_verbs)} refused; {advice}"
+    yield Finding("training", not refused_verbs, description)
     yield _account(cluster, ACCOUNT)
 
 
 def _runtime(cluster: Cluster, runtime: str) -> Finding:
-    path = f"{api_root(TRAINER)}/clustertrainingruntimes/{runtime}"
-    live = look_up(cluster, TRAINER, path)
-    if isinstance(live, Finding):
-        return live
-    if live:
+    runtime_path = f"{api_root(TRAINER)}/clustertrainingruntimes/{runtime}"
+    live_runtime = look_up(cluster, TRAINER, runtime_path)
+    if isinstance(live_runtime, Finding):
+        return live_runtime
+    if live_runtime:
         return Finding(TRAINER, True, f"has runtime {runtime}")
-    fix = "install Kubeflow Trainer 2.2 or later with its runtimes"
-    return Finding(TRAINER, False, f"lacks runtime {runtime}; {fix}")
+    advice = "install Kubeflow Trainer 2.2 or later with its runtimes"
+    return Finding(TRAINER, False, f"lacks runtime {runtime}; {advice}")
 
 
 def _pipelines(
     config: Config, placement: Placement, api: Any, *, reach: bool
 ) -> Iterator[Finding]:
-    """Whether Kubeflow Pipelines at KFP_HOST answers, and what its namespace of runs lacks."""
-    name = "Kubeflow Pipelines"
-    host = os.environ.get("KFP_HOST", "")
-    if not host:
+    """Check that Kubeflow Pipelines at KFP_HOST answers, and the namespace of its runs."""
+    subject = "Kubeflow Pipelines"
+    server_address = os.environ.get("KFP_HOST", "")
+    if not server_address:
         yield Finding(
-            name, False, "not asked; set KFP_HOST to its address", needed=False
+            subject, False, "not checked; set KFP_HOST to its address", needed=False
         )
         return
     try:
-        has_profiles = Server(host, config.namespace).many_users()
+        has_profiles = Server(server_address, config.namespace).many_users()
     except AdoreError as error:
-        yield Finding(name, False, str(error))
+        yield Finding(subject, False, str(error))
         return
     runs_namespace = namespace_of_runs(config.namespace, many_users=has_profiles)
-    users = "many users" if has_profiles else "one user"
-    yield Finding(name, True, f"has {users}: runs are in {runs_namespace}")
+    installation = "many users" if has_profiles else "one user"
+    yield Finding(subject, True, f"has {installation}: runs are in {runs_namespace}")
+    # Runs may be in another namespace than the release.
     runs_config = config.model_copy(update={"namespace": runs_namespace})
     cluster = Cluster(runs_config, api)
     yield from examine_namespace(
@@ -206,87 +213,102 @@ def _pipelines(
 
 
 def _secret(cluster: Cluster, config: Config) -> Finding:
-    """Whether the Secret of ``credentials`` is there, with the keys of a store."""
-    name = config.credentials
-    title = "credentials"
-    if not name:
-        text = "none: workload identity of the accounts"
-        return Finding(title, True, text, needed=False)
+    """Check that the Secret of ``credentials`` exists with the keys of a store."""
+    secret_name = config.credentials
+    subject = "credentials"
+    if not secret_name:
+        description = "none: workload identity of the accounts"
+        return Finding(subject, True, description, needed=False)
 
-    live = look_up(cluster, title, namespaced(cluster, "secrets", name))
-    if isinstance(live, Finding):
-        return live
-    if not live:
-        create = f"kubectl -n {config.namespace} create secret generic {name}"
-        fix = f"{create} --from-env-file=s3.env"
-        return Finding(title, False, f"no Secret {name} in {config.namespace}; {fix}")
-    missing = missing_keys(live, STORE_KEYS)
-    text = f"Secret {name}"
-    if missing:
-        text = f"Secret {name} lacks {', '.join(missing)}"
-    return Finding(title, not missing, text)
+    live_secret = look_up(cluster, subject, namespaced(cluster, "secrets", secret_name))
+    if isinstance(live_secret, Finding):
+        return live_secret
+    if not live_secret:
+        create_command = (
+            f"kubectl -n {config.namespace} create secret generic {secret_name}"
+        )
+        advice = f"{create_command} --from-env-file=s3.env"
+        return Finding(
+            subject, False, f"no Secret {secret_name} in {config.namespace}; {advice}"
+        )
+    absent_keys = missing_keys(live_secret, STORE_KEYS)
+    description = f"Secret {secret_name}"
+    if absent_keys:
+        description = f"Secret {secret_name} lacks {', '.join(absent_keys)}"
+    return Finding(subject, not absent_keys, description)
 
 
 def _autoscaling(cluster: Cluster, config: Config) -> Finding:
-    """An autoscaler without CPU figures never adds a pod."""
-    title = "autoscaling"
-    scaled = []
-    for name, pool in (("server", config.server), ("router", config.router)):
-        if pool.most > pool.replicas:
-            scaled.append(name)
-    if not scaled:
-        return Finding(title, True, "none: most equals replicas")
+    """Check for CPU metrics: without them an autoscaler never adds a pod."""
+    subject = "autoscaling"
+    scaled_pools = []
+    for pool_name, pool_config in (
+        ("server", config.server),
+        ("router", config.router),
+    ):
+        if pool_config.most > pool_config.replicas:
+            scaled_pools.append(pool_name)
+    if not scaled_pools:
+        return Finding(subject, True, "none: most equals replicas")
 
-    names = ", ".join(scaled)
+    pool_names = ", ".join(scaled_pools)
     try:
         cluster.request("GET", "/apis/metrics.k8s.io/v1beta1", "metrics")
     except AdoreError:
-        fix = "install metrics-server, or set most to replicas"
-        text = f"{names} would never get more pods: no metrics.k8s.io; {fix}"
-        return Finding(title, False, text)
-    return Finding(title, True, f"of {names}, by metrics.k8s.io")
+        advice = "install metrics-server, or set most to replicas"
+        description = (
+            f"{pool_names} would never get more pods: no metrics.k8s.io; {advice}"
+        )
+        return Finding(subject, False, description)
+    return Finding(subject, True, f"of {pool_names}, by metrics.k8s.io")
 
 
 def _storage(cluster: Cluster) -> Finding:
-    path = "/apis/storage.k8s.io/v1/storageclasses"
+    classes_path = "/apis/storage.k8s.io/v1/storageclasses"
     try:
-        classes = cluster.request("GET", path, "storage classes")["items"]
+        storage_classes = cluster.request("GET", classes_path, "storage classes")[
+            "items"
+        ]
     except AdoreError as error:
         return Finding("storage", False, f"cannot be listed: {error}", needed=False)
 
-    default = []
-    for storage_class in classes:
-        meta = storage_class["metadata"]
-        annotations = meta.get("annotations") or {}
+    default_classes = []
+    for storage_class in storage_classes:
+        metadata = storage_class["metadata"]
+        annotations = metadata.get("annotations") or {}
         if annotations.get("storageclass.kubernetes.io/is-default-class") == "true":
-            default.append(meta["name"])
-    text = "no default StorageClass; a claim must name its own"
-    if default:
-        text = f"default class {default[0]}"
-    return Finding("storage", bool(default), text, needed=False)
+            default_classes.append(metadata["name"])
+    description = "no default StorageClass; a claim must name its own"
+    if default_classes:
+        description = f"default class {default_classes[0]}"
+    return Finding("storage", bool(default_classes), description, needed=False)
 
 
 def examine_cluster(
     config: Config, placement: Placement, api: Any = None, *, reach: bool = True
 ) -> Iterator[Finding]:
-    """Look at everything that a release and a run need on the cluster, as this account sees it.
+    """Check everything that a release and a run need on the cluster, with this account's rights.
 
     Args:
         config: the profile's section ``kubernetes``.
         placement: its section ``cluster``.
         api: an ``ApiClient``; None: the kubeconfig's, or the pod's.
-        reach: start three small pods that try names, store and API server as ours would.
+        reach: start three small pods that try DNS, store and API server as ours would.
 
     Yields:
-        What was looked at, one thing after the other.
+        One finding for each check.
     """
     cluster = Cluster(config, api)
-    wanted = _wanted(config)
+    wanted_kinds = _wanted(config)
     yield _version(cluster)
-    yield from _kinds(cluster, wanted)
-    yield _rights(cluster, wanted)
-    for name in (f"{config.app}-server", f"{config.app}-router", "adore-pipeline"):
-        yield _account(cluster, name)
+    yield from _kinds(cluster, wanted_kinds)
+    yield _rights(cluster, wanted_kinds)
+    for account_name in (
+        f"{config.app}-server",
+        f"{config.app}-router",
+        "adore-pipeline",
+    ):
+        yield _account(cluster, account_name)
     yield _secret(cluster, config)
     yield _autoscaling(cluster, config)
     yield from examine_kserve(cluster, config)
@@ -298,8 +320,8 @@ def examine_cluster(
         yield from _training(cluster, placement.train.runtime)
     yield _storage(cluster)
     yield from _pipelines(config, placement, api, reach=reach)
-    lacks = (
+    no_exposures = (
         "none: the experiment cannot be read from the cluster; set kubernetes.exposures"
     )
-    text = config.exposures or lacks
-    yield Finding("exposures", bool(config.exposures), text, needed=False)
+    description = config.exposures or no_exposures
+    yield Finding("exposures", bool(config.exposures), description, needed=False)

@@ -1,4 +1,4 @@
-"""One thing that was looked at."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["Finding"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, whether it is as it must be, and the fix.
+    """One check: its subject, its result and, after a fault, the fix.
 
     Args:
-        name: what was looked at.
-        ok: whether it is as it must be.
-        text: what is there; or what is missing, and what to do.
-        needed: nothing works without it.
+        name: the subject.
+        ok: whether the check passed.
+        text: what exists; or what is missing, and the fix.
+        needed: whether nothing works without it.
     """
 
     name: str

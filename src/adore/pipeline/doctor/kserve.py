@@ -1,6 +1,6 @@
-"""Whether this cluster's KServe takes a release.
+"""Checks whether this cluster's KServe accepts a release.
 
-Its version, modes, storage, names, and Pod Security of its pods.
+It covers version, modes, storage, names, and Pod Security of the pods.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SAMPLE: Plan = {
         },
     },
 }
-"""A release as any other, for dry runs."""
+"""A sample release, for dry runs."""
 INITIALIZER = "internal.serving.kserve.io/storage-initializer-sourceuri"
 STORAGE_CONTAINER = "internal.serving.kserve.io/storage-container-name"
 """Annotations by which KServe's webhook adds its storage initializer to a pod.
@@ -59,8 +59,8 @@ STORAGE_CONTAINER = "internal.serving.kserve.io/storage-container-name"
 Source: KServe v0.20.0, pkg/constants."""
 
 
-def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
-    """Namespace and content of KServe's ConfigMap.
+def _settings(cluster: Cluster) -> tuple[str, Object]:
+    """Read namespace and content of KServe's ConfigMap.
 
     Returns:
         The namespace, and each setting by its key.
@@ -68,17 +68,22 @@ def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
     Raises:
         MissingError: it is in none of the usual namespaces, or this account may not read it.
     """
-    for home in HOMES:
-        path = f"/api/v1/namespaces/{home}/configmaps/inferenceservice-config"
+    for namespace in HOMES:
+        config_map_path = (
+            f"/api/v1/namespaces/{namespace}/configmaps/inferenceservice-config"
+        )
         try:
-            data = cluster.request("GET", path, "KServe's ConfigMap")["data"]
+            config_map = cluster.request("GET", config_map_path, "KServe's ConfigMap")[
+                "data"
+            ]
+        # A refusal is no answer: this account may be able to read another namespace.
         except (MissingError, ConfigError):
             continue
         settings = {}
-        for key, text in data.items():
-            if key != "_example":  # its value is documentation
-                settings[key] = json.loads(text)
-        return home, settings
+        for setting_name, setting_json in config_map.items():
+            if setting_name != "_example":  # its value is documentation
+                settings[setting_name] = json.loads(setting_json)
+        return namespace, settings
     raise MissingError(
         f"inferenceservice-config == not readable in {', '.join(HOMES)}, must be; "
         "ask an administrator"
@@ -86,11 +91,11 @@ def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
 
 
 def _version(cluster: Cluster, home: str) -> str:
-    """The tag of the controller's image; empty if it cannot be read."""
-    space = f"{api_root('apps/v1')}/namespaces/{home}"
-    path = f"{space}/deployments/kserve-controller-manager"
+    """Read the tag of the controller's image; empty if it cannot be read."""
+    namespace_path = f"{api_root('apps/v1')}/namespaces/{home}"
+    deployment_path = f"{namespace_path}/deployments/kserve-controller-manager"
     try:
-        controller = cluster.request("GET", path, "KServe's controller")
+        controller = cluster.request("GET", deployment_path, "KServe's controller")
     except AdoreError:
         return ""
     for container in controller["spec"]["template"]["spec"]["containers"]:
@@ -100,36 +105,41 @@ def _version(cluster: Cluster, home: str) -> str:
 
 
 def _has_recent_schema(cluster: Cluster) -> bool:
-    """Whether InferenceServices have ``spec.canary``, as from 0.20 on."""
-    schema = cluster.request(
+    """Return whether InferenceServices have ``spec.canary``, which came with 0.20."""
+    open_api_schema = cluster.request(
         "GET", "/openapi/v3/apis/serving.kserve.io/v1beta1", "KServe's schema"
     )
-    return '"trafficPercent"' in json.dumps(schema)
+    return '"trafficPercent"' in json.dumps(open_api_schema)
 
 
 def _release(cluster: Cluster, home: str) -> Finding:
-    tag = _version(cluster, home) if home else ""
-    number = tuple(int(n) for n in re.findall(r"\d+", tag)[:2])
-    wanted = f"{'.'.join(map(str, LEAST))} or later"
-    if len(number) == len(LEAST):
-        return Finding("KServe", number >= LEAST, f"{tag} ({wanted} wanted)")
+    image_tag = _version(cluster, home) if home else ""
+    version_number = tuple(int(digits) for digits in re.findall(r"\d+", image_tag)[:2])
+    wanted_version = f"{'.'.join(map(str, LEAST))} or later"
+    # A tag such as "latest" has no number: the schema then tells old from new.
+    if len(version_number) == len(LEAST):
+        return Finding(
+            "KServe", version_number >= LEAST, f"{image_tag} ({wanted_version} wanted)"
+        )
     try:
-        recent = _has_recent_schema(cluster)
+        has_recent_schema = _has_recent_schema(cluster)
     except AdoreError:
         return Finding(
             "KServe",
             False,
-            "version is not known: the API server shows no /openapi/v3",
+            "version is unknown: the API server has no /openapi/v3",
             needed=False,
         )
     return Finding(
         "KServe",
-        recent,
-        f"{wanted}, by its schema" if recent else f"before {wanted}; upgrade it",
+        has_recent_schema,
+        f"{wanted_version}, by its schema"
+        if has_recent_schema
+        else f"before {wanted_version}; upgrade it",
     )
 
 
-def _mode(settings: dict[str, Any]) -> Finding:
+def _mode(settings: Object) -> Finding:
     default = settings.get("deploy", {}).get("defaultDeploymentMode", "Standard")
     return Finding(
         "KServe's mode",
@@ -138,54 +148,55 @@ def _mode(settings: dict[str, Any]) -> Finding:
     )
 
 
-def _ports(config: Config, settings: dict[str, Any]) -> Finding:
-    headless = bool(settings.get("service", {}).get("serviceClusterIPNone"))
-    wanted = 8080 if headless else 80
-    kind = "with an address of their own"
-    if headless:
-        kind = "headless (serviceClusterIPNone)"
-    fix = "" if config.port == wanted else f"; set kubernetes.port to {wanted}"
+def _ports(config: Config, settings: Object) -> Finding:
+    is_headless = bool(settings.get("service", {}).get("serviceClusterIPNone"))
+    wanted_port = 8080 if is_headless else 80
+    service_kind = "with an address of their own"
+    if is_headless:
+        service_kind = "headless (serviceClusterIPNone)"
+    advice = (
+        "" if config.port == wanted_port else f"; set kubernetes.port to {wanted_port}"
+    )
     return Finding(
-        "KServe's Services", config.port == wanted, f"are {kind}, port {wanted}{fix}"
+        "KServe's Services",
+        config.port == wanted_port,
+        f"are {service_kind}, port {wanted_port}{advice}",
     )
 
 
-def _names(config: Config, settings: dict[str, Any]) -> Finding:
+def _names(config: Config, settings: Object) -> Finding:
     template = settings.get("ingress", {}).get(
         "domainTemplate", "{{ .Name }}-{{ .Namespace }}.{{ .IngressDomain }}"
     )
-    plan = name_services(_with_exposures(config), SAMPLE)
-    longest = max((about["service"] for about in plan["variants"].values()), key=len)
+    sample_plan = name_services(_with_exposures(config), SAMPLE)
+    longest_name = max(
+        (variant["service"] for variant in sample_plan["variants"].values()), key=len
+    )
     template_values = {
-        "Name": f"{longest}-predictor",
+        "Name": f"{longest_name}-predictor",
         "Namespace": config.namespace,
         "IngressDomain": "example.com",
     }
-    host = re.sub(
+    # KServe fills this template for the host of each service; a DNS label has a limit.
+    host_name = re.sub(
         r"{{\s*\.(\w+)\s*}}", lambda match: template_values.get(match[1], ""), template
     )
-    longest_label = max(len(label) for label in host.split("."))
+    longest_label = max(len(label) for label in host_name.split("."))
 
-    text = f"longest DNS label {longest_label} of {LABEL} characters"
+    description = f"longest DNS label {longest_label} of {LABEL} characters"
     if longest_label > LABEL:
-        text += f"; shorten ingress.domainTemplate ({template}) or the namespace"
-    return Finding("names", longest_label <= LABEL, text)
+        description += f"; shorten ingress.domainTemplate ({template}) or the namespace"
+    return Finding("names", longest_label <= LABEL, description)
 
 
 def _storage(cluster: Cluster, config: Config) -> Finding:
-    """With ``loader: kserve``: whether a container is there for the places.
-
-    And what its security context lacks.
-
-    Returns:
-        The finding.
-    """
+    """Check that KServe has a container that loads models from ``s3://``, if KServe loads them."""
     if config.loader == "server":
         return Finding(
             "model loading", True, "by the servers themselves; KServe adds no container"
         )
     try:
-        answer = cluster.request(
+        container_list = cluster.request(
             "GET",
             f"{api_root('serving.kserve.io/v1alpha1')}/clusterstoragecontainers",
             "storage",
@@ -197,50 +208,61 @@ def _storage(cluster: Cluster, config: Config) -> Finding:
             f"by KServe; its containers cannot be listed: {error}",
             needed=False,
         )
-    by_name = {thing["metadata"]["name"]: thing for thing in answer["items"]}
-    names_for_s3 = [name for name, thing in by_name.items() if _takes_s3(thing)]
-    name = config.storage_container or (names_for_s3[0] if names_for_s3 else "")
-    if name not in by_name:
-        fix = (
-            f"there are {sorted(by_name)}; "
+    container_of_name = {
+        container["metadata"]["name"]: container
+        for container in container_list["items"]
+    }
+    names_for_s3 = [
+        container_name
+        for container_name, container in container_of_name.items()
+        if _takes_s3(container)
+    ]
+    container_name = config.storage_container or (
+        names_for_s3[0] if names_for_s3 else ""
+    )
+    if container_name not in container_of_name:
+        advice = (
+            f"there are {sorted(container_of_name)}; "
             "name one as kubernetes.storage_container, or set loader: server"
         )
         return Finding(
             "model loading",
             False,
-            f"no ClusterStorageContainer {name!r} for s3://; {fix}",
+            f"no ClusterStorageContainer {container_name!r} for s3://; {advice}",
         )
-    return Finding("model loading", True, f"by KServe, ClusterStorageContainer {name}")
+    return Finding(
+        "model loading", True, f"by KServe, ClusterStorageContainer {container_name}"
+    )
 
 
 def _takes_s3(container: Object) -> bool:
-    """Whether a ClusterStorageContainer reads ``s3://``."""
+    """Return whether a ClusterStorageContainer reads ``s3://``."""
     formats = container["spec"]["supportedUriFormats"]
     return any(uri_format.get("prefix") == "s3://" for uri_format in formats)
 
 
-# ---------------------------------------------------------------- what admission says
+# ---------------------------------------------------------------- admission
 
 
 def _server_pod(config: Config) -> Object:
-    """A pod as KServe makes one of a sample variant, before its webhook."""
+    """Build the pod that KServe makes of a sample variant, before its webhook."""
     service = inference_services(
         config, name_services(_with_exposures(config), SAMPLE)
     )[0]
     predictor = service["spec"]["predictor"]
-    keys = (
+    copied_keys = (
         "serviceAccountName",
         "automountServiceAccountToken",
         "securityContext",
         "containers",
         "volumes",
     )
-    uris = [
+    storage_uris = [
         variable["value"]
         for variable in predictor["containers"][0]["env"]
         if variable["name"] == "STORAGE_URI"
     ]
-    annotations = {INITIALIZER: uris[0]} if uris else {}
+    annotations = {INITIALIZER: storage_uris[0]} if storage_uris else {}
     if config.storage_container:
         annotations[STORAGE_CONTAINER] = config.storage_container
     pod_labels = labels(config, "server") | {
@@ -251,12 +273,12 @@ def _server_pod(config: Config) -> Object:
         "adore-doctor-server",
         pod_labels,
         annotations,
-        {k: predictor[k] for k in keys},
+        {key: predictor[key] for key in copied_keys},
     )
 
 
 def _with_exposures(config: Config) -> Config:
-    """The settings without the warning that an experiment would not be readable."""
+    """Set a place for exposures if there is none, to avoid the warning about it."""
     return config.model_copy(update={"exposures": config.exposures or "s3://doctor"})
 
 
@@ -274,48 +296,48 @@ def _router_pod(config: Config) -> Object:
 def _pod(
     config: Config, name: str, tags: dict[str, str], notes: dict[str, str], spec: Object
 ) -> Object:
-    meta = {
+    metadata = {
         "name": name,
         "namespace": config.namespace,
         "labels": tags,
         "annotations": notes,
     }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def _admitted(cluster: Cluster, pod: Object) -> Finding:
-    """A dry run past Pod Security, quota, and KServe's webhook, which may add a container."""
-    kind = pod["metadata"]["name"].removeprefix("adore-doctor-")
-    title = f"pods of the {kind}"
-    path = namespaced(cluster, "pods")
+    """Create a pod as a dry run: Pod Security, quota and KServe's webhook examine it."""
+    pod_kind = pod["metadata"]["name"].removeprefix("adore-doctor-")
+    subject = f"pods of the {pod_kind}"
+    pods_path = namespaced(cluster, "pods")
     try:
         admitted = cluster.request(
-            "POST", path, f"a pod of the {kind}", body=pod, dryRun="All"
+            "POST", pods_path, f"a pod of the {pod_kind}", body=pod, dryRun="All"
         )
     except AdoreError as error:
         if may_not_create(error):
-            text = "not tried: this account may not create pods"
-            return Finding(title, False, text, needed=False)
-        return Finding(title, False, str(error))
+            description = "not tried: this account may not create pods"
+            return Finding(subject, False, description, needed=False)
+        return Finding(subject, False, str(error))
 
-    spec = admitted["spec"]
-    containers = [*spec.get("initContainers", []), *spec["containers"]]
-    names = ", ".join(container["name"] for container in containers)
-    return Finding(title, True, f"admitted with {names}")
+    pod_spec = admitted["spec"]
+    containers = [*pod_spec.get("initContainers", []), *pod_spec["containers"]]
+    container_names = ", ".join(container["name"] for container in containers)
+    return Finding(subject, True, f"admitted with {container_names}")
 
 
 def _dry_run(cluster: Cluster, config: Config) -> Finding:
-    things = render(_with_exposures(config), SAMPLE)
-    changes = preview(cluster, things)
+    sample_objects = render(_with_exposures(config), SAMPLE)
+    changes = preview(cluster, sample_objects)
 
-    refused = []
+    refused_changes = []
     for change in changes:
         if change.action == "refused":
-            refused.append(f"{change.name}: {change.text}")
-    text = f"all {len(changes)} objects of a release are accepted (dry run)"
-    if refused:
-        text = "; ".join(refused)
-    return Finding("a whole release", not refused, text)
+            refused_changes.append(f"{change.name}: {change.text}")
+    description = f"all {len(changes)} objects of a release are accepted (dry run)"
+    if refused_changes:
+        description = "; ".join(refused_changes)
+    return Finding("a whole release", not refused_changes, description)
 
 
 def examine_kserve(cluster: Cluster, config: Config) -> Iterator[Finding]:
@@ -328,13 +350,13 @@ def examine_kserve(cluster: Cluster, config: Config) -> Iterator[Finding]:
     Yields:
         One finding after the other.
     """
-    home = ""
-    settings: dict[str, Any] = {}
+    controller_namespace = ""
+    settings: Object = {}
     try:
-        home, settings = _settings(cluster)
+        controller_namespace, settings = _settings(cluster)
     except AdoreError as error:
         yield Finding("KServe's settings", False, str(error), needed=False)
-    yield _release(cluster, home)
+    yield _release(cluster, controller_namespace)
     if settings:
         yield _mode(settings)
         yield _ports(config, settings)

@@ -22,7 +22,7 @@ __all__ = [
 Object = dict[str, Any]
 REVIEWS = "authorization.k8s.io/v1"
 NO_RIGHT = "cannot create resource"
-"""What the API server writes where an account may not create an object."""
+"""What the API server writes if an account may not create an object."""
 
 
 def namespaced(cluster: Cluster, plural: str, name: str = "") -> str:
@@ -30,14 +30,14 @@ def namespaced(cluster: Cluster, plural: str, name: str = "") -> str:
 
     Args:
         cluster: its config names the namespace.
-        plural: the kind as it stands in paths (``secrets``).
+        plural: the kind's name in paths (``secrets``).
         name: of one object; empty: all of them.
 
     Returns:
         A path of the API server.
     """
-    path = f"/api/v1/namespaces/{cluster.config.namespace}/{plural}"
-    return f"{path}/{name}" if name else path
+    plural_path = f"/api/v1/namespaces/{cluster.config.namespace}/{plural}"
+    return f"{plural_path}/{name}" if name else plural_path
 
 
 def look_up(cluster: Cluster, title: str, path: str) -> Object | Finding:
@@ -45,7 +45,7 @@ def look_up(cluster: Cluster, title: str, path: str) -> Object | Finding:
 
     Args:
         cluster: where it is.
-        title: what the object is called in errors and findings.
+        title: name of the object in errors and findings.
         path: its path at the API server.
 
     Returns:
@@ -60,7 +60,7 @@ def look_up(cluster: Cluster, title: str, path: str) -> Object | Finding:
 
 
 def missing_keys(secret: Object, keys: Iterable[str]) -> list[str]:
-    """List the keys that a Secret lacks; its values are not looked at.
+    """List the keys that a Secret lacks; its values are not read.
 
     Args:
         secret: the live object.
@@ -78,33 +78,35 @@ def is_allowed(
     """Ask whether an account may do something in the cluster's namespace.
 
     Args:
-        cluster: asks.
+        cluster: sends the request.
         attributes: ``verb``, ``group``, ``resource`` and ``name`` of what is to be done.
-        account: a service account of the namespace; empty: the one that asks.
+        account: a service account of the namespace; empty: the one of this process.
 
     Returns:
         The API server's answer.
     """
     namespace = cluster.config.namespace
-    spec: Object = {"resourceAttributes": {"namespace": namespace, **attributes}}
+    review_spec: Object = {"resourceAttributes": {"namespace": namespace, **attributes}}
     if not account:
-        path = f"/apis/{REVIEWS}/selfsubjectaccessreviews"
+        review_path = f"/apis/{REVIEWS}/selfsubjectaccessreviews"
         review = {
             "apiVersion": REVIEWS,
             "kind": "SelfSubjectAccessReview",
-            "spec": spec,
+            "spec": review_spec,
         }
     else:
-        path = f"/apis/{REVIEWS}/namespaces/{namespace}/localsubjectaccessreviews"
-        spec["user"] = f"system:serviceaccount:{namespace}:{account}"
+        review_path = (
+            f"/apis/{REVIEWS}/namespaces/{namespace}/localsubjectaccessreviews"
+        )
+        review_spec["user"] = f"system:serviceaccount:{namespace}:{account}"
         review = {
             "apiVersion": REVIEWS,
             "kind": "LocalSubjectAccessReview",
             "metadata": {"namespace": namespace},
-            "spec": spec,
+            "spec": review_spec,
         }
-    answer = cluster.request("POST", path, "access review", body=review)
-    return bool(answer["status"]["allowed"])
+    review_result = cluster.request("POST", review_path, "access review", body=review)
+    return bool(review_result["status"]["allowed"])
 
 
 # ---------------------------------------------------------------- small pods
@@ -131,19 +133,20 @@ class TrialPods:
 
         Args:
             pod: the object.
-            title: what it is called in errors.
+            title: name of the pod in errors.
         """
-        name = pod["metadata"]["name"]
-        path = namespaced(self.cluster, "pods")
-        self.cluster.request("POST", path, title, body=pod)
+        pod_name = pod["metadata"]["name"]
+        pods_path = namespaced(self.cluster, "pods")
+        self.cluster.request("POST", pods_path, title, body=pod)
         # Only a pod that the API server took is there to be deleted.
-        self.names.append(name)
+        self.names.append(pod_name)
 
     def __enter__(self) -> TrialPods:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for name in self.names:
-            path = namespaced(self.cluster, "pods", name)
+        for pod_name in self.names:
+            pod_path = namespaced(self.cluster, "pods", pod_name)
+            # An error would hide the findings; the pods end by their own deadline anyway.
             with suppress(AdoreError):
-                self.cluster.request("DELETE", path, f"pod {name}")
+                self.cluster.request("DELETE", pod_path, f"pod {pod_name}")

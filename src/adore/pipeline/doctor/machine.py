@@ -1,4 +1,4 @@
-"""What the loop needs of this machine."""
+"""Checks what the loop needs of this machine."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def _installed(package: str) -> str:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, (packages, needed) in EXTRAS.items():
-        have = []
-        missing = []
+    for extra, (packages, is_needed) in EXTRAS.items():
+        installed = []
+        missing_packages = []
         for package in packages:
             version = _installed(package)
             if version:
-                have.append(f"{package} {version}")
+                installed.append(f"{package} {version}")
             else:
-                missing.append(package)
+                missing_packages.append(package)
 
-        text = ", ".join(have)
-        if missing:
-            fix = f"pip install -c constraints/base.txt 'adore-relevance[{extra}]'"
-            text = f"missing {', '.join(missing)}; {fix}"
-        yield Finding(f"extra {extra}", not missing, text, needed)
+        description = ", ".join(installed)
+        if missing_packages:
+            advice = f"pip install -c constraints/base.txt 'adore-relevance[{extra}]'"
+            description = f"missing {', '.join(missing_packages)}; {advice}"
+        yield Finding(f"extra {extra}", not missing_packages, description, is_needed)
 
 
 def _weights() -> Finding:
@@ -59,8 +59,8 @@ def _weights() -> Finding:
 
 
 def _store() -> Finding:
-    general = os.environ.get("AWS_ENDPOINT_URL")
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or general
+    general_endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or general_endpoint
     if not endpoint:
         return Finding(
             "S3",
@@ -72,12 +72,13 @@ def _store() -> Finding:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    # The defaults wait for minutes; a doctor that hangs helps nobody.
     patience = Config(connect_timeout=3, read_timeout=3, retries={"max_attempts": 1})
     try:
         buckets = boto3.client("s3", config=patience).list_buckets()["Buckets"]
-        names = ", ".join(bucket["Name"] for bucket in buckets)
-        text = f"{endpoint}: buckets {names or 'none'}"
-        return Finding("S3", True, text, needed=False)
+        bucket_names = ", ".join(bucket["Name"] for bucket in buckets)
+        description = f"{endpoint}: buckets {bucket_names or 'none'}"
+        return Finding("S3", True, description, needed=False)
     except (BotoCoreError, ClientError) as error:
         return Finding(
             "S3",
@@ -88,19 +89,19 @@ def _store() -> Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything that the loop needs, cheapest first."""
+    """Check everything that the loop needs, cheapest first."""
     version = sys.version.split()[0]
     yield Finding(
         "Python",
         (3, 11) <= sys.version_info[:2] < (3, 13),
         f"{version} (3.11 or 3.12 wanted)",
     )
-    cores = os.cpu_count() or 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    core_count = os.cpu_count() or 1
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield Finding(
         "machine",
-        cores >= 2 and memory >= 6,
-        f"{cores} cores, {memory:.0f} GiB (2 cores, 6 GiB wanted)",
+        core_count >= 2 and memory_gib >= 6,
+        f"{core_count} cores, {memory_gib:.0f} GiB (2 cores, 6 GiB wanted)",
     )
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
     yield Finding("disk", free_gib >= 5, f"{free_gib:.0f} GiB free here (5 GiB wanted)")

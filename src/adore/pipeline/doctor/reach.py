@@ -1,6 +1,6 @@
-"""What our pods reach on this cluster.
+"""Checks what our pods reach on this cluster.
 
-Tried by pods that carry our labels, accounts, Secrets and images.
+Trial pods with our labels, accounts, Secrets and images try it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ __all__ = ["examine_reach"]
 
 Object = dict[str, Any]
 PATIENCE = 90.0
-"""Seconds that a pod has, the pull of its image included."""
+"""Seconds for a pod to finish, including the pull of its image."""
 EVERY = 0.5
 DOCTOR = f"{GROUP}/doctor"
-"""Label of our pods, by which they are found and deleted again."""
+"""Label of the trial pods, by which they are selected and deleted."""
 
 
 def _tags(config: Config, kind: str) -> dict[str, str]:
-    """Labels that the network's policies know.
+    """Build labels that the network policies select.
 
     No Service, budget or autoscaler of a live app selects them.
 
@@ -53,20 +53,20 @@ def _tags(config: Config, kind: str) -> dict[str, str]:
 
 
 def _questions(config: Config, kind: str) -> list[str]:
-    wanted = ["--name=kubernetes.default.svc", "--store"]
+    arguments = ["--name=kubernetes.default.svc", "--store"]
     if kind == "router" and config.exposures:
-        wanted.append(f"--write={config.exposures}")
+        arguments.append(f"--write={config.exposures}")
     if kind == "step":
-        wanted.append("--address=kubernetes.default.svc:443")
-    return wanted
+        arguments.append("--address=kubernetes.default.svc:443")
+    return arguments
 
 
 def _pod(config: Config, kind: str, run: str) -> Object:
-    image = config.image("server" if kind == "server" else "router")
-    account = "adore-pipeline" if kind == "step" else f"{config.app}-{kind}"
+    pod_image = config.image("server" if kind == "server" else "router")
+    service_account = "adore-pipeline" if kind == "step" else f"{config.app}-{kind}"
     container = {
         "name": "doctor",
-        "image": image,
+        "image": pod_image,
         "command": ["python3", "-m", "adore.serving.reach", *_questions(config, kind)],
         "env": [{"name": "HOME", "value": "/tmp"}],
         "securityContext": SECURITY,
@@ -77,65 +77,73 @@ def _pod(config: Config, kind: str, run: str) -> Object:
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         **environment(config),
     }
-    spec = {
+    pod_spec = {
         "restartPolicy": "Never",
-        "serviceAccountName": account,
+        "serviceAccountName": service_account,
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
         "activeDeadlineSeconds": int(2 * PATIENCE),
         "containers": [container],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
     }
-    meta = {"name": f"adore-doctor-{kind}-{run}", "namespace": config.namespace}
+    metadata = {"name": f"adore-doctor-{kind}-{run}", "namespace": config.namespace}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": meta | {"labels": _tags(config, kind) | {DOCTOR: run}},
-        "spec": spec,
+        "metadata": metadata | {"labels": _tags(config, kind) | {DOCTOR: run}},
+        "spec": pod_spec,
     }
 
 
 def _answers(cluster: Cluster, kind: str, pod: Object) -> Iterator[Finding]:
-    """Wait for one pod, and read what it found."""
-    name = pod["metadata"]["name"]
+    """Wait for one pod, and read its results."""
+    pod_name = pod["metadata"]["name"]
     deadline = time.monotonic() + PATIENCE
     phase = ""
     while phase not in ("Succeeded", "Failed") and time.monotonic() < deadline:
         time.sleep(EVERY)
-        live = cluster.get("Pod", name) or {}
-        phase = live.get("status", {}).get("phase", "")
-    lines = cluster.log(name, "doctor", 20).splitlines()
-    results = [json.loads(line) for line in lines if line.startswith("{")]
+        live_pod = cluster.get("Pod", pod_name) or {}
+        phase = live_pod.get("status", {}).get("phase", "")
+    log_lines = cluster.log(pod_name, "doctor", 20).splitlines()
+    results = [
+        json.loads(printed_line)
+        for printed_line in log_lines
+        if printed_line.startswith("{")
+    ]
     for result in results:
-        text = result["text"] if result["ok"] else _with_fix(result)
-        yield Finding(f"{kind}: {result['check']}", result["ok"], text)
+        description = result["text"] if result["ok"] else _with_fix(result)
+        yield Finding(f"{kind}: {result['check']}", result["ok"], description)
     if not results:
         yield Finding(f"{kind}: its pod", False, _silence(cluster, pod))
 
 
 def _silence(cluster: Cluster, pod: Object) -> str:
-    """Why a pod said nothing, as far as the cluster knows."""
+    """Explain why a pod printed no result, as far as the cluster knows."""
     metadata = pod["metadata"]
-    name = metadata["name"]
-    run = metadata["labels"][DOCTOR]
-    found_causes = pod_causes(cluster, f"{DOCTOR}={run}")
-    causes = "; ".join(cause.text for cause in found_causes)
+    pod_name = metadata["name"]
+    doctor_run = metadata["labels"][DOCTOR]
+    found_causes = pod_causes(cluster, f"{DOCTOR}={doctor_run}")
+    cause_texts = "; ".join(cause.text for cause in found_causes)
 
     # The run has several pods, and each part begins with the pod that it is of.
-    parts = causes.split("; pod ")
-    parts_of_pod = "; ".join(part for part in parts if name in part)
-    return parts_of_pod or causes or f"pod {name} said nothing in {PATIENCE:g} s"
+    pod_parts = cause_texts.split("; pod ")
+    parts_of_pod = "; ".join(pod_part for pod_part in pod_parts if pod_name in pod_part)
+    return (
+        parts_of_pod
+        or cause_texts
+        or f"pod {pod_name} printed nothing in {PATIENCE:g} s"
+    )
 
 
-def _with_fix(result: dict[str, Any]) -> str:
-    advice = {
+def _with_fix(result: Object) -> str:
+    advice_of_check = {
         "names": (
-            "no way to the cluster's DNS: "
+            "cannot reach the cluster's DNS: "
             "see the components dns-openshift and dns-node of manifests/"
         ),
-        "address": "no way to the API server: see the policy pipeline of manifests/base",
+        "address": "cannot reach the API server: see the policy pipeline of manifests/base",
         "store": (
-            "no way to the store: "
+            "cannot reach the store: "
             "see the components storage-inside and storage-outside of manifests/"
         ),
         "write": (
@@ -143,13 +151,13 @@ def _with_fix(result: dict[str, Any]) -> str:
             "or the account's workload identity, and the bucket"
         ),
     }
-    return f"{result['text']}; {advice[result['check']]}"
+    return f"{result['text']}; {advice_of_check[result['check']]}"
 
 
 def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
-    """Start a pod as router, one as server and one as pipeline step; read what each reaches.
+    """Start pods as router, server and pipeline step, and read what each reaches.
 
-    All are deleted.
+    All pods are deleted.
 
     Args:
         cluster: sees the namespace of the release.
@@ -158,21 +166,24 @@ def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
     Yields:
         One finding after the other.
     """
-    run = uuid.uuid4().hex[:6]
-    started: dict[str, Object] = {}
-    with TrialPods(cluster) as pods:
-        for kind in ("router", "server", "step"):
-            pod = _pod(config, kind, run)
+    doctor_run = uuid.uuid4().hex[:6]
+    started_pods: dict[str, Object] = {}
+    with TrialPods(cluster) as trial_pods:
+        for pod_kind in ("router", "server", "step"):
+            trial_pod = _pod(config, pod_kind, doctor_run)
             try:
-                pods.start(pod, f"a pod of the {kind}")
+                trial_pods.start(trial_pod, f"a pod of the {pod_kind}")
             except AdoreError as error:
                 if may_not_create(error):
-                    fix = "ask an administrator to run this"
-                    text = f"not tried: this account may not create pods; {fix}"
-                    yield Finding("reach", False, text, needed=False)
+                    advice = "ask an administrator to run this"
+                    description = (
+                        f"not tried: this account may not create pods; {advice}"
+                    )
+                    yield Finding("reach", False, description, needed=False)
                     return
-                yield Finding(f"{kind}: its pod", False, str(error))
+                yield Finding(f"{pod_kind}: its pod", False, str(error))
             else:
-                started[kind] = pod
-        for kind, pod in started.items():
-            yield from _answers(cluster, kind, pod)
+                started_pods[pod_kind] = trial_pod
+        # All pods start before the first is read, so that they wait at the same time.
+        for pod_kind, trial_pod in started_pods.items():
+            yield from _answers(cluster, pod_kind, trial_pod)

@@ -1,4 +1,4 @@
-"""Upload a pipeline as a new version, start a run of it, follow the run to its end."""
+"""A client of Kubeflow Pipelines: uploads pipelines, starts runs and reads their state."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from adore.progress import log_line
 __all__ = ["ENDED", "Server"]
 
 TOKEN = "KFP_TOKEN"
-"""Environment variable with a bearer token; without it, the pod's own where there is one."""
+"""Environment variable with a bearer token; without it, a pod uses its own token."""
 POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 """A run's last states."""
@@ -29,12 +30,12 @@ class Server:
 
     Args:
         host: its address, as KFP_HOST.
-        namespace: always named to the server, which may serve many.
+        namespace: sent with every request, since a server may serve several.
 
     Raises:
         ConfigError: one of them is empty.
         NotInstalledError: no ``kfp`` package.
-        UnavailableError: it does not answer, or refuses the token.
+        UnavailableError: the server does not answer, or refuses the token.
     """
 
     def __init__(self, host: str, namespace: str) -> None:
@@ -61,27 +62,27 @@ class Server:
         )
         self.host = host.rstrip("/")
         self.namespace = namespace
-        token = os.environ.get(TOKEN)
-        pod = None
-        if not token and POD_TOKEN.is_file():
-            pod = ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
+        bearer_token = os.environ.get(TOKEN)
+        pod_credentials = None
+        if not bearer_token and POD_TOKEN.is_file():
+            pod_credentials = ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
         with self._answering(), warnings.catch_warnings():
-            # That it wants a server of version 2.
+            # The client warns that it needs a server of version 2, which this one is.
             warnings.simplefilter("ignore", FutureWarning)
             self.client = kfp.Client(
                 host=self.host,
                 namespace=namespace,
-                existing_token=token,
-                credentials=pod,
+                existing_token=bearer_token,
+                credentials=pod_credentials,
             )
 
-    def _answering(self) -> Any:
+    def _answering(self) -> _Answering:
         return _Answering(self.host)
 
     def many_users(self) -> bool:
-        """Whether it was installed for many users.
+        """Return whether the server was installed for many users.
 
-        Else it runs everything in its own namespace, whatever it is asked.
+        A server for one user runs everything in its own namespace and ignores the requested one.
 
         Returns:
             True for an installation with Profiles.
@@ -95,34 +96,40 @@ class Server:
 
         Args:
             package: path of the compiled pipeline, as YAML.
-            name: the pipeline's name; made if the server has none of that name.
+            name: the pipeline's name; created if it does not exist.
 
         Returns:
             Ids of the pipeline and of the version.
         """
-        version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        version_name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         with self._answering():
-            known = self._pipeline(name)
-            if not known:
-                known = self.client.upload_pipeline(
+            known_id = self._pipeline(name)
+            if not known_id:
+                known_id = self.client.upload_pipeline(
                     package, name, namespace=self.namespace
                 ).pipeline_id
-            done = self.client.upload_pipeline_version(
-                package, version, pipeline_id=known
+            uploaded = self.client.upload_pipeline_version(
+                package, version_name, pipeline_id=known_id
             )
-            return known, done.pipeline_version_id
+            return known_id, uploaded.pipeline_version_id
 
     def _pipeline(self, name: str) -> str:
-        rule = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-        query = json.dumps({"predicates": [rule]})
-        answer = self.client.list_pipelines(namespace=self.namespace, filter=query)
-        listed = answer.pipelines or []
-        return str(listed[0].pipeline_id) if listed else ""
+        name_filter = {
+            "operation": "EQUALS",
+            "key": "display_name",
+            "stringValue": name,
+        }
+        filter_json = json.dumps({"predicates": [name_filter]})
+        response = self.client.list_pipelines(
+            namespace=self.namespace, filter=filter_json
+        )
+        found_pipelines = response.pipelines or []
+        return str(found_pipelines[0].pipeline_id) if found_pipelines else ""
 
     def start(
         self,
         ids: tuple[str, str],
-        arguments: dict[str, Any],
+        arguments: Mapping[str, object],
         *,
         experiment: str,
         account: str,
@@ -133,24 +140,26 @@ class Server:
         Args:
             ids: of the pipeline and its version, from :meth:`upload`.
             arguments: the pipeline's own.
-            experiment: the experiment's name; made if it is not there.
-            account: the service account of the run's pods.
+            experiment: the experiment's name; created if it does not exist.
+            account: service account of the run's pods.
             root: where KFP keeps its pointer files; empty: its own store.
 
         Returns:
             The run's id.
         """
         with self._answering():
-            home = self.client.create_experiment(experiment, namespace=self.namespace)
-            name = f"{experiment} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+            run_experiment = self.client.create_experiment(
+                experiment, namespace=self.namespace
+            )
+            run_name = f"{experiment} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
             options = {
                 "pipeline_root": root or None,
                 "enable_caching": False,
                 "service_account": account,
             }
-            run = self.client.run_pipeline(
-                home.experiment_id,
-                name,
+            started_run = self.client.run_pipeline(
+                run_experiment.experiment_id,
+                run_name,
                 params=arguments,
                 pipeline_id=ids[0],
                 version_id=ids[1],
@@ -161,13 +170,13 @@ class Server:
                 "note: this Kubeflow Pipelines has one user; "
                 "the run is in its own namespace (docs/operations.md)"
             )
-        log_line(f"run: {self.host}/#/runs/details/{run.run_id}")
-        return str(run.run_id)
+        log_line(f"run: {self.host}/#/runs/details/{started_run.run_id}")
+        return str(started_run.run_id)
 
     def repeat(
         self,
         ids: tuple[str, str],
-        arguments: dict[str, Any],
+        arguments: Mapping[str, object],
         *,
         experiment: str,
         account: str,
@@ -179,7 +188,8 @@ class Server:
         Args:
             ids: of the pipeline and its version, from :meth:`upload`.
             arguments: the pipeline's own.
-            experiment: the experiment's name, and the recurring run's; made if it is not there.
+            experiment: name of the experiment and of the recurring run; created if it does not
+                exist.
             account: the service account of the runs' pods.
             cron: six fields, seconds first.
             root: where KFP keeps its pointer files; empty: its own store.
@@ -188,7 +198,9 @@ class Server:
             The recurring run's id.
         """
         with self._answering():
-            home = self.client.create_experiment(experiment, namespace=self.namespace)
+            run_experiment = self.client.create_experiment(
+                experiment, namespace=self.namespace
+            )
             options = {
                 "max_concurrency": 1,
                 "no_catchup": True,
@@ -196,8 +208,8 @@ class Server:
                 "service_account": account,
                 "pipeline_root": root or None,
             }
-            job = self.client.create_recurring_run(
-                home.experiment_id,
+            recurring_run = self.client.create_recurring_run(
+                run_experiment.experiment_id,
                 experiment,
                 cron_expression=cron,
                 params=arguments,
@@ -206,12 +218,12 @@ class Server:
                 **options,
             )
         log_line(
-            f"recurring run: {self.host}/#/recurringrun/details/{job.recurring_run_id}"
+            f"recurring run: {self.host}/#/recurringrun/details/{recurring_run.recurring_run_id}"
         )
-        return str(job.recurring_run_id)
+        return str(recurring_run.recurring_run_id)
 
     def is_going(self, run: str) -> bool:
-        """Whether a run has not ended; one that the server does not know has."""
+        """Return whether a run still runs; one that the server does not know does not."""
         from kfp_server_api.exceptions import ApiException
 
         try:
@@ -224,46 +236,48 @@ class Server:
             raise
 
     def look(self, run: str) -> tuple[str, list[Task]]:
-        """The state of a run in the server's word, and its tasks as the cluster has them.
+        """Read the state of a run as the server names it, and the run's tasks on the cluster.
 
-        A run that somebody cancelled ends as FAILED; only its history says so.
+        A run that somebody cancelled ends as FAILED; only its history shows the cancellation.
 
         Returns:
             The state, and the tasks.
         """
         with self._answering():
-            about = self.client.get_run(run)
-            answer = self._get(f"/apis/v1beta1/runs/{run}", "object")
-        state = str(about.state or "PENDING")
-        before = [step.state for step in about.state_history or []]
-        if state == "FAILED" and "CANCELING" in before:
-            state = "CANCELED"
-        workflow = answer.get("pipeline_runtime", {}).get("workflow_manifest", "")
-        return state, tasks_of(workflow)
+            run_details = self.client.get_run(run)
+            run_document = self._get(f"/apis/v1beta1/runs/{run}", "object")
+        run_state = str(run_details.state or "PENDING")
+        past_states = [
+            state_change.state for state_change in run_details.state_history or []
+        ]
+        if run_state == "FAILED" and "CANCELING" in past_states:
+            run_state = "CANCELED"
+        workflow = run_document.get("pipeline_runtime", {}).get("workflow_manifest", "")
+        return run_state, tasks_of(workflow)
 
     def log(self, run: str, pod: str) -> str:
-        """What a pod of a run printed, as far as it is still kept.
+        """Read what a pod of a run printed, if its log still exists.
 
         Args:
             run: the run's id.
             pod: the pod's name.
 
         Returns:
-            Its log; empty where the server cannot say.
+            Its log; empty if the server has none.
         """
-        path = f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
+        log_path = f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
         try:
             with self._answering():
-                answer = self._get(path, "object")
+                log_text = self._get(log_path, "object")
         except UnavailableError:
             return ""
-        # Where there is no log, an object says why.
-        return answer if isinstance(answer, str) else ""
+        # Without a log the server answers with an object that says why.
+        return log_text if isinstance(log_text, str) else ""
 
     def _get(self, path: str, kind: str) -> Any:
-        """One of the server's older calls, which the client has no method for."""
-        api = self.client._run_api.api_client
-        return api.call_api(
+        """Call an older endpoint of the server for which the client has no method."""
+        kfp_api = self.client._run_api.api_client
+        return kfp_api.call_api(
             path,
             "GET",
             response_type=kind,
@@ -273,9 +287,9 @@ class Server:
 
 
 class _Answering:
-    """Turns what the client raises when its server is away, or says no, into one of our errors.
+    """Converts the client's errors, of an unreachable or refusing server, into our own.
 
-    What the client prints is kept from the terminal: it is said here, once.
+    The client's own output is hidden, so that each error is printed once.
     """
 
     def __init__(self, host: str) -> None:
@@ -285,17 +299,20 @@ class _Answering:
     def __enter__(self) -> None:
         self._silenced.__enter__()
 
-    def __exit__(self, kind: Any, value: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: object, value: BaseException | None, trace: object
+    ) -> None:
         from kfp_server_api.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         self._silenced.__exit__(None, None, None)
         if isinstance(value, ApiException):
-            text = f"{value.status} {str(value.body)[:300]}"
-            fix = f"check the namespace, and {TOKEN}"
+            server_message = f"{value.status} {str(value.body)[:300]}"
+            advice = f"check the namespace, and {TOKEN}"
             raise UnavailableError(
-                f"KFP_HOST == {self.host!r}, must accept this; {fix} (it said {text})"
+                f"KFP_HOST == {self.host!r}, must accept this; {advice} ({server_message})"
             ) from value
+        # Neither class is the client's: the connection failed before the server answered.
         if isinstance(value, HTTPError | OSError):
             raise UnavailableError(
                 f"KFP_HOST == {self.host!r}, must answer; check the address ({value})"

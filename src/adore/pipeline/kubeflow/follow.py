@@ -1,6 +1,6 @@
 """Follows a run on Kubeflow Pipelines to its end.
 
-Each task as it is, why one waits, why one failed.
+It logs the state of each task, and why a task waits or failed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from adore.progress import log_line
 __all__ = ["follow"]
 
 STARTING = ("PodInitializing", "ContainerCreating")
-"""Messages of a task that waits because all goes as it should."""
+"""Messages of a task whose pod is starting normally."""
 REFUSED = "refused"
-"""The task that runs where the gate said no."""
+"""The task that runs if the gate refuses the student."""
 
 
 class _Reporter:
-    """Logs what is new of each task, once."""
+    """Logs each change of a task once."""
 
     def __init__(self, server: Server, run: str) -> None:
         self.server = server
@@ -31,7 +31,7 @@ class _Reporter:
         self.failures: dict[str, str] = {}
 
     def report(self, tasks: list[Task], *, cancelled: bool) -> None:
-        """Log what is new; a task that fails after the run was cancelled fails for that reason."""
+        """Log changes, except failures that a cancelled run causes."""
         for task in tasks:
             if cancelled and task.failed:
                 continue
@@ -45,6 +45,7 @@ class _Reporter:
 
     def _new_phase(self, task: Task) -> None:
         if task.phase == "Running":
+            # A task that runs again has not failed yet.
             self.failures.pop(task.name, None)
             log_line(f"{task.name:<17} running")
         elif task.phase == "Succeeded":
@@ -55,16 +56,16 @@ class _Reporter:
             log_line(f"{task.name:<17} FAILED: {self.failures[task.name]}")
 
     def _reason(self, task: Task) -> str:
-        """The step's own words; where it left none, Argo's, and the last line that it printed."""
-        log = self.server.log(self.run, task.pod)
-        own_reason = reason_in_log(log)
+        """Return the step's own error; without one, Argo's message and the last printed line."""
+        log_text = self.server.log(self.run, task.pod)
+        own_reason = reason_in_log(log_text)
         if own_reason:
             return own_reason
-        reason = task.message or "no reason is known"
-        printed = log.rstrip().splitlines()
-        if printed:
-            reason += f"; its last line: {printed[-1]}"
-        return reason
+        known_reason = task.message or "no reason is known"
+        log_lines = log_text.rstrip().splitlines()
+        if log_lines:
+            known_reason += f"; its last line: {log_lines[-1]}"
+        return known_reason
 
     def report_end(self, run: str, state: str, tasks: list[Task]) -> int:
         """Log how the run ended; returns the exit status."""
@@ -72,33 +73,33 @@ class _Reporter:
             outcome = "passed"
             for task in tasks:
                 if task.name == REFUSED and task.phase == "Succeeded":
-                    outcome = "the gate said no: nothing is released"
+                    outcome = "the gate refused the student: nothing is released"
             log_line(f"run {run}: {outcome}")
             return 0
         if state == "CANCELED":
             log_line(f"run {run}: stopped, because somebody cancelled it")
             return 1
-        reasons = "no task of it says why; see the link above"
+        failure_reasons = "no task gave a reason; see the link above"
         if self.failures:
             failures = [f"{name}: {reason}" for name, reason in self.failures.items()]
-            reasons = "; ".join(failures)
-        log_line(f"run {run}: failed; {reasons}")
+            failure_reasons = "; ".join(failures)
+        log_line(f"run {run}: failed; {failure_reasons}")
         return 1
 
 
 def follow(
     server: Server, run: str, *, every: float = 5.0, patience: float = 600.0
 ) -> int:
-    """Log what each task does until the run ends, and how it ended.
+    """Log the state of each task until the run ends, then its outcome.
 
     Args:
         server: Kubeflow Pipelines.
         run: the run's id.
-        every: seconds between two looks.
-        patience: seconds for which a server that has answered may be silent.
+        every: seconds between two requests.
+        patience: seconds for which a server that answered once may be unreachable.
 
     Returns:
-        The exit status: 0 where every step ended well, also where the gate said no.
+        The exit status: 0 if every step succeeded, also if the gate refused the student.
 
     Raises:
         UnavailableError: the server does not answer, or does not know the run.

@@ -1,17 +1,20 @@
-"""Where the pipeline's steps run on a cluster, from one block of the profile.
+"""Where the pipeline's steps run on a cluster, from the profile's section ``cluster``.
 
-It is written into the compiled pipeline.
+The section is compiled into the pipeline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adore.config import StageConfig
 from adore.release.kubernetes.objects import POD_SECURITY
+
+if TYPE_CHECKING:
+    from kfp.dsl import PipelineTask
 
 __all__ = ["Config", "Gpu", "Stage", "Toleration", "Train", "place", "place_all"]
 
@@ -34,7 +37,7 @@ class Toleration(_Part):
 
 
 class Gpu(_Part):
-    """What the stages on GPUs get beside their own requests."""
+    """What stages on GPUs get in addition to their own requests."""
 
     stages: tuple[str, ...] = ()
     """Components: judge, align, ..."""
@@ -43,7 +46,7 @@ class Gpu(_Part):
     count: Annotated[int, Field(ge=1)] = 1
     """GPUs of each pod."""
     node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels of the nodes that have them."""
+    """Labels of the nodes that have GPUs."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints of those nodes that the pods tolerate."""
     queue: str = ""
@@ -62,13 +65,13 @@ class Stage(_Part):
     memory: str = "4Gi"
     """Requested memory, and its limit."""
     retries: Annotated[int, Field(ge=0)] = 2
-    """How often the step tries again what was unavailable (a store, an endpoint).
+    """How often the step retries what was unavailable (a store, an endpoint).
 
-    And Kubeflow Pipelines a lost pod."""
+    Kubeflow Pipelines retries a lost pod as often."""
     timeout: Annotated[int, Field(ge=0)] = 6 * 3600
-    """Seconds; 0: no end."""
+    """Seconds; 0: no limit."""
     image: str = ""
-    """Instead of the component's own."""
+    """Image that replaces the component's own."""
 
 
 class Train(_Part):
@@ -82,11 +85,11 @@ class Train(_Part):
     nodes: Annotated[int, Field(ge=1)] = 2
     """Nodes of each TrainJob."""
     processes: Annotated[int, Field(ge=1)] = 1
-    """Of each node without GPUs; a node with GPUs runs one a card."""
+    """Processes on each node without GPUs; a node with GPUs runs one per GPU."""
     runtime: str = "torch-distributed"
     """A ClusterTrainingRuntime whose job and container are named ``node``.
 
-    As in Kubeflow Trainer's own."""
+    Kubeflow Trainer's own runtimes have these names."""
 
 
 GROUPS = {
@@ -96,7 +99,7 @@ GROUPS = {
 }
 """Stages of each group that can share a pod."""
 RETRIES = "ADORE_STEP_RETRIES"
-"""Environment variable with a step's ``retries``, for what it tries again itself."""
+"""Environment variable with a step's ``retries``, for what the step retries itself."""
 LAUNCHER = {"cpu": "250m", "cpu_limit": "1", "memory": "2Gi"}
 """Size of a step that only follows its TrainJob."""
 
@@ -107,7 +110,7 @@ class Config(StageConfig):
     default: Stage = Stage()
     """Size and patience of every stage that ``stages`` does not name."""
     stages: dict[str, Stage] = Field(default_factory=dict)
-    """By component; others take ``default``."""
+    """Sizes by component; other components take ``default``."""
     gpu: Gpu = Gpu()
     """Which stages get GPUs, and where."""
     train: Train = Train()
@@ -125,16 +128,16 @@ class Config(StageConfig):
     claim: str = ""
     """``NAME:/mount``: a PersistentVolumeClaim for artefacts, where there is no object store."""
     labels: dict[str, str] = Field(default_factory=dict)
-    """More labels of the pods."""
+    """Further labels of the pods."""
 
     @model_validator(mode="after")
     def _sizes_are_used(self) -> Self:
-        """A stage within a group has no pod of its own to be sized or to have a GPU."""
+        """Refuse a size or a GPU for a stage that has no pod of its own."""
         for group in self.shared_pods:
-            lost = sorted(GROUPS[group] & ({*self.stages, *self.gpu.stages}))
-            if lost:
+            unused_sizes = sorted(GROUPS[group] & ({*self.stages, *self.gpu.stages}))
+            if unused_sizes:
                 raise ValueError(
-                    f"shared_pods: {group} runs {', '.join(lost)} in its own pod; "
+                    f"shared_pods: {group} runs {', '.join(unused_sizes)} in its own pod; "
                     f"size stages.{group} instead"
                 )
         return self
@@ -147,11 +150,11 @@ def place_all(config: Config) -> None:
     place(pipeline_context.Pipeline.get_default_pipeline().tasks.values(), config)
 
 
-def place(tasks: Iterable[Any], config: Config) -> None:
+def place(tasks: Iterable[PipelineTask], config: Config) -> None:
     """Give every task its resources, place, patience, user, secrets and labels.
 
-    The user is named although the images have it: a restricted namespace refuses a container that
-    does not say so.
+    The user is set although the images define it: a restricted namespace refuses a container
+    without one.
 
     Args:
         tasks: KFP tasks of a pipeline that is being traced.
@@ -160,11 +163,12 @@ def place(tasks: Iterable[Any], config: Config) -> None:
     from kfp import kubernetes
 
     for task in tasks:
-        name = task.component_spec.name
-        size = config.stages.get(name, config.default)
-        launches = name in config.train.stages
-        _size(task, size.model_copy(update=LAUNCHER) if launches else size)
-        if name in config.gpu.stages and not launches:
+        component = task.component_spec.name
+        stage_size = config.stages.get(component, config.default)
+        # A launcher only follows its TrainJob, so it needs neither the stage's size nor a GPU.
+        launches = component in config.train.stages
+        _size(task, stage_size.model_copy(update=LAUNCHER) if launches else stage_size)
+        if component in config.gpu.stages and not launches:
             _accelerate(task, config.gpu)
         kubernetes.set_security_context(
             task,
@@ -172,25 +176,30 @@ def place(tasks: Iterable[Any], config: Config) -> None:
             run_as_group=POD_SECURITY["runAsGroup"],
             run_as_non_root=True,
         )
-        for secret, keys in config.secrets.items():
-            kubernetes.use_secret_as_env(task, secret, {key: key for key in keys})
-        if config.notify and name == "report":
+        for secret_name, secret_keys in config.secrets.items():
+            kubernetes.use_secret_as_env(
+                task,
+                secret_name,
+                {label_name: label_name for label_name in secret_keys},
+            )
+        # Only the exit task sends notifications.
+        if config.notify and component == "report":
             kubernetes.use_secret_as_env(
                 task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"}
             )
         if config.claim:
-            volume, _, mount = config.claim.partition(":")
-            kubernetes.mount_pvc(task, volume, mount)
+            claim_name, _, mount_path = config.claim.partition(":")
+            kubernetes.mount_pvc(task, claim_name, mount_path)
         our_labels = {
             "app.kubernetes.io/part-of": "adore",
             "adore.dev/role": "pipeline",
-            "adore.dev/stage": name,
+            "adore.dev/stage": component,
         }
-        for key, value in {**our_labels, **config.labels}.items():
-            kubernetes.add_pod_label(task, key, value)
+        for label_name, label_value in {**our_labels, **config.labels}.items():
+            kubernetes.add_pod_label(task, label_name, label_value)
 
 
-def _size(task: Any, stage: Stage) -> None:
+def _size(task: PipelineTask, stage: Stage) -> None:
     from kfp import kubernetes
 
     task.set_cpu_request(stage.cpu).set_cpu_limit(stage.cpu_limit)
@@ -210,11 +219,11 @@ def _size(task: Any, stage: Stage) -> None:
         task.set_container_image(stage.image)
 
 
-def _accelerate(task: Any, gpu: Gpu) -> None:
+def _accelerate(task: PipelineTask, gpu: Gpu) -> None:
     from kfp import kubernetes
 
     task.set_accelerator_type(gpu.type).set_accelerator_limit(gpu.count)
-    # For NCCL.
+    # NCCL exchanges tensors between GPUs through shared memory.
     kubernetes.empty_dir_mount(
         task, "shm", "/dev/shm", medium="Memory", size_limit="2Gi"
     )
@@ -228,10 +237,10 @@ def _accelerate(task: Any, gpu: Gpu) -> None:
             toleration.value,
             toleration.effect,
         )
-    queue = {
+    queue_labels = {
         "kueue.x-k8s.io/queue-name": gpu.queue,
         "kueue.x-k8s.io/priority-class": gpu.priority,
     }
-    for key, value in queue.items():
+    for key, value in queue_labels.items():
         if value:
             kubernetes.add_pod_label(task, key, value)

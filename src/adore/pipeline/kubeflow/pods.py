@@ -1,4 +1,4 @@
-"""Why pods of one run of Kubeflow Pipelines ended without a reason; a step of the run asks."""
+"""Finds why pods of one run of Kubeflow Pipelines ended without leaving an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def own_namespace() -> str:
 
 
 def causes_of_run(job: str) -> list[str]:
-    """Find why pods of a run did not end well: out of memory, image missing, evicted.
+    """Find why pods of a run failed: out of memory, image missing, evicted.
 
     Args:
         job: the run's id.

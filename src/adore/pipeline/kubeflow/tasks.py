@@ -1,7 +1,7 @@
 """The tasks of a run on Kubeflow Pipelines, read from its Argo Workflow.
 
-The API's own ``task_details`` are not read: once a Workflow is over 1 MiB, Argo packs its nodes
-and the details are not updated any more.
+The API's own ``task_details`` are not read: once a Workflow exceeds 1 MiB, Argo packs its nodes
+and stops updating the details.
 Source: kubeflow/pipelines 2.17.0, backend/src/apiserver/server/api_converter.go:1833.
 """
 
@@ -21,6 +21,7 @@ from adore.progress import LOG_PREFIX
 __all__ = ["Task", "reason_in_log", "tasks_of"]
 
 Node = dict[str, Any]
+"""An Argo object: a Workflow, its status, or one of its nodes."""
 EXECUTOR = "executor"
 """Argo's task that runs a component, within the template of the task's own name.
 
@@ -44,8 +45,8 @@ class Task:
 
     Args:
         name: the step's name, with its shard as in ``judge/3``.
-        phase: Argo's word: Pending, Running, Succeeded, Failed, Error, Skipped, Omitted.
-        message: Argo's words on it: why it waits, or why it failed.
+        phase: Argo's phase: Pending, Running, Succeeded, Failed, Error, Skipped, Omitted.
+        message: Argo's message: why it waits, or why it failed.
         pod: its pod.
         seconds: from start to end; 0 until then.
     """
@@ -58,12 +59,12 @@ class Task:
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether the task has ended."""
         return self.phase in ENDED
 
     @property
     def failed(self) -> bool:
-        """Whether it ended badly."""
+        """Whether the task ended with an error."""
         return self.phase in BAD
 
 
@@ -83,24 +84,24 @@ def tasks_of(manifest: str) -> list[Task]:
     metadata = workflow.get("metadata", {})
     workflow_name = str(metadata.get("name", ""))
     display_names = _display_names(workflow)
-    nodes = _nodes(workflow.get("status", {}))
+    nodes_by_id = _nodes(workflow.get("status", {}))
 
     # A driver's node is replaced by that of the task which it prepared, and a try by
     # the next: they come later.
-    newest: dict[str, Task] = {}
-    for node in sorted(_pods(nodes), key=_start_of):
+    newest_tasks: dict[str, Task] = {}
+    for node in sorted(_pods(nodes_by_id), key=_start_of):
         task = _task(node, workflow_name, display_names)
-        newest.pop(task.name, None)
-        newest[task.name] = task
-    return list(newest.values())
+        newest_tasks.pop(task.name, None)
+        newest_tasks[task.name] = task
+    return list(newest_tasks.values())
 
 
 def _start_of(node: Node) -> str:
-    """When a task began, in ISO 8601; empty: it waits."""
+    """Return when a task began, in ISO 8601; empty while it waits."""
     return str(node.get("startedAt") or "")
 
 
-def _display_names(workflow: dict[str, Any]) -> dict[str, str]:
+def _display_names(workflow: Node) -> dict[str, str]:
     """Names that the pipeline gave to tasks, by their keys: ``judge-2`` is called ``judge-again``.
 
     Source: the components in a Workflow's arguments, as in kubeflow/pipelines 2.17.0,
@@ -109,29 +110,30 @@ def _display_names(workflow: dict[str, Any]) -> dict[str, str]:
     Returns:
         Display name by the task's key.
     """
-    names = {}
+    display_names = {}
     arguments = workflow.get("spec", {}).get("arguments", {})
     for parameter in arguments.get("parameters", []):
         if not str(parameter.get("name")).startswith("components-"):
             continue
         component = json.loads(parameter.get("value") or "{}")
-        tasks = component.get("dag", {}).get("tasks", {})
-        for key, task in tasks.items():
-            task_info = task.get("taskInfo", {})
-            names[key] = str(task_info.get("name") or key)
-    return names
+        dag_tasks = component.get("dag", {}).get("tasks", {})
+        for task_key, dag_task in dag_tasks.items():
+            task_info = dag_task.get("taskInfo", {})
+            display_names[task_key] = str(task_info.get("name") or task_key)
+    return display_names
 
 
-def _nodes(status: dict[str, Any]) -> dict[str, Node]:
-    packed = status.get("compressedNodes")
-    if not packed:
+def _nodes(status: Node) -> dict[str, Node]:
+    # Argo packs the nodes of a large Workflow.
+    packed_nodes = status.get("compressedNodes")
+    if not packed_nodes:
         return dict(status.get("nodes") or {})
-    compressed = base64.b64decode(packed)
+    compressed = base64.b64decode(packed_nodes)
     return dict(json.loads(gzip.decompress(compressed)))
 
 
 def _pods(nodes: dict[str, Node]) -> Iterator[Node]:
-    """Nodes that run a component in a pod of their own; drivers only where they went wrong."""
+    """Yield nodes that run a component in their own pod, and drivers that failed."""
     for node in nodes.values():
         if node.get("type") != "Pod":
             continue
@@ -142,8 +144,8 @@ def _pods(nodes: dict[str, Node]) -> Iterator[Node]:
 
 
 def _path_of(node: Node) -> list[str]:
-    """A node's path through the pipeline's DAGs, without the numbers of passes and tries."""
-    return [part.partition("(")[0] for part in str(node["name"]).split(".")]
+    """Return a node's path through the pipeline's DAGs, without loop and retry numbers."""
+    return [path_part.partition("(")[0] for path_part in str(node["name"]).split(".")]
 
 
 def _task(node: Node, workflow_name: str, display_names: dict[str, str]) -> Task:
@@ -158,46 +160,48 @@ def _task(node: Node, workflow_name: str, display_names: dict[str, str]) -> Task
 
 def _step_name(node: Node, display_names: dict[str, str]) -> str:
     """The step's name as the pipeline gives it, with the shard of the innermost loop."""
-    path = _path_of(node)
-    key = path[-1].removesuffix(DRIVER)
-    if key == EXECUTOR and len(path) > 1:
-        key = path[-2]
-    step = display_names.get(key, key)
+    node_path = _path_of(node)
+    task_key = node_path[-1].removesuffix(DRIVER)
+    # An executor is named after the task that it runs, one level up.
+    if task_key == EXECUTOR and len(node_path) > 1:
+        task_key = node_path[-2]
+    step_name = display_names.get(task_key, task_key)
 
-    loops, _, _ = str(node["name"]).rpartition(".")
-    shards = SHARD.findall(loops)
-    if not shards:
-        return step
-    return f"{step}/{shards[-1]}"
+    loops_path, _, _ = str(node["name"]).rpartition(".")
+    shard_indices = SHARD.findall(loops_path)
+    if not shard_indices:
+        return step_name
+    return f"{step_name}/{shard_indices[-1]}"
 
 
 def _pod_name(node: Node, workflow_name: str) -> str:
     """The name that Argo gives to a node's pod."""
     template = node.get("templateName", "")
-    prefix = f"{workflow_name}-{template}"
+    name_prefix = f"{workflow_name}-{template}"
 
     node_id = str(node.get("id", ""))
+    # A long name is cut, but the hash at its end is whole.
     node_hash = node_id.rpartition("-")[2]
-    return f"{prefix[:LONGEST]}-{node_hash}"
+    return f"{name_prefix[:LONGEST]}-{node_hash}"
 
 
 def _seconds(node: Node) -> float:
-    started = node.get("startedAt")
-    finished = node.get("finishedAt")
-    if not started or not finished:
+    started_at = node.get("startedAt")
+    finished_at = node.get("finishedAt")
+    if not started_at or not finished_at:
         return 0.0
-    duration = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
+    duration = datetime.fromisoformat(finished_at) - datetime.fromisoformat(started_at)
     return duration.total_seconds()
 
 
 def reason_in_log(log: str) -> str:
-    """Find why a step failed, in its own words, in its pod's log.
+    """Find a step's own error in its pod's log.
 
     Args:
         log: what the pod printed.
 
     Returns:
-        The reason in our last line that says FAILED; empty if there is none.
+        The reason in the last line of ours with FAILED; empty if there is none.
 
     Example:
         >>> line = "[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it"
@@ -205,10 +209,10 @@ def reason_in_log(log: str) -> str:
         'rows == 0, must be 1 or more; fill it'
     """
     reason = ""
-    for line in log.splitlines():
-        if LOG_PREFIX not in line:
+    for printed_line in log.splitlines():
+        if LOG_PREFIX not in printed_line:
             continue
-        _, is_failure, text = line.partition(" FAILED: ")
+        _, is_failure, failure_text = printed_line.partition(" FAILED: ")
         if is_failure:
-            reason = text.strip()
+            reason = failure_text.strip()
     return reason

@@ -1,4 +1,4 @@
-"""One stage on several nodes: a TrainJob of Kubeflow Trainer v2, from its start to its end.
+"""Runs one stage on several nodes, as a TrainJob of Kubeflow Trainer v2.
 
 Source: Kubeflow Trainer 2.3, ``trainer.kubeflow.org/v1alpha1``.
 """
@@ -50,37 +50,45 @@ def train_job(
     Returns:
         The object.
     """
-    size = place.stages.get(stage, place.default)
-    gpu = place.gpu if stage in place.gpu.stages else None
-    cards = {gpu.type: str(gpu.count)} if gpu else {}
+    stage_size = place.stages.get(stage, place.default)
+    stage_gpu = place.gpu if stage in place.gpu.stages else None
+    gpu_resources = {stage_gpu.type: str(stage_gpu.count)} if stage_gpu else {}
     trainer = {
-        "image": size.image or config.image(IMAGES[stage]),
+        "image": stage_size.image or config.image(IMAGES[stage]),
         # Without --, torchrun reads our options.
         "command": ["torchrun", "--no-python", "--", *command],
         "env": _environment(place),
         "numNodes": place.train.nodes,
-        "numProcPerNode": gpu.count if gpu else place.train.processes,
+        "numProcPerNode": stage_gpu.count if stage_gpu else place.train.processes,
         "resourcesPerNode": {
-            "requests": {"cpu": size.cpu, "memory": size.memory, **cards},
-            "limits": {"cpu": size.cpu_limit, "memory": size.memory, **cards},
+            "requests": {
+                "cpu": stage_size.cpu,
+                "memory": stage_size.memory,
+                **gpu_resources,
+            },
+            "limits": {
+                "cpu": stage_size.cpu_limit,
+                "memory": stage_size.memory,
+                **gpu_resources,
+            },
         },
     }
-    spec: Object = {
+    job_spec: Object = {
         "runtimeRef": {
             "apiGroup": VERSION.partition("/")[0],
             "kind": "ClusterTrainingRuntime",
             "name": place.train.runtime,
         },
         "trainer": trainer,
-        "runtimePatches": [_patch(place, stage, gpu)],
+        "runtimePatches": [_patch(place, stage, stage_gpu)],
     }
-    if size.timeout:
-        spec["activeDeadlineSeconds"] = size.timeout
+    if stage_size.timeout:
+        job_spec["activeDeadlineSeconds"] = stage_size.timeout
     job_labels = dict(labels(config, stage))
-    if gpu and gpu.queue:
-        job_labels["kueue.x-k8s.io/queue-name"] = gpu.queue
-    if gpu and gpu.priority:
-        job_labels["kueue.x-k8s.io/priority-class"] = gpu.priority
+    if stage_gpu and stage_gpu.queue:
+        job_labels["kueue.x-k8s.io/queue-name"] = stage_gpu.queue
+    if stage_gpu and stage_gpu.priority:
+        job_labels["kueue.x-k8s.io/priority-class"] = stage_gpu.priority
     metadata = {
         "name": f"{config.app}-{stage}-{key}",
         "namespace": config.namespace,
@@ -90,156 +98,174 @@ def train_job(
         "apiVersion": VERSION,
         "kind": "TrainJob",
         "metadata": metadata,
-        "spec": spec,
+        "spec": job_spec,
     }
 
 
 def _environment(place: Placement) -> list[Object]:
     """Every key of the Secrets as an environment variable of the same name."""
     variables = []
-    for name, keys in place.secrets.items():
-        for key in keys:
-            source = {"secretKeyRef": {"name": name, "key": key}}
-            variables.append({"name": key, "valueFrom": source})
+    for secret_name, secret_keys in place.secrets.items():
+        for key in secret_keys:
+            secret_source = {"secretKeyRef": {"name": secret_name, "key": key}}
+            variables.append({"name": key, "valueFrom": secret_source})
     return variables
 
 
 def _patch(place: Placement, stage: str, gpu: Gpu | None) -> Object:
-    """What the runtime's pods get beside the trainer.
+    """Build what the runtime's pods get in addition to the trainer.
 
-    Account, security, a place to write, where they may stand.
+    Account, security context, writable volumes and scheduling constraints.
 
     Returns:
         A runtime patch.
     """
+    # The root file system is read-only: libraries write to /tmp.
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}]
     mounts = [{"name": "tmp", "mountPath": "/tmp"}]
     if gpu:
-        shared = {"medium": "Memory", "sizeLimit": "2Gi"}  # for NCCL
-        volumes.append({"name": "shm", "emptyDir": shared})
+        shared_memory = {"medium": "Memory", "sizeLimit": "2Gi"}  # for NCCL
+        volumes.append({"name": "shm", "emptyDir": shared_memory})
         mounts.append({"name": "shm", "mountPath": "/dev/shm"})
-    claim, _, mount = place.claim.partition(":")
-    if claim:
-        source = {"claimName": claim}
-        volumes.append({"name": "claim", "persistentVolumeClaim": source})
-        mounts.append({"name": "claim", "mountPath": mount})
+    claim_name, _, mount_path = place.claim.partition(":")
+    if claim_name:
+        claim_source = {"claimName": claim_name}
+        volumes.append({"name": "claim", "persistentVolumeClaim": claim_source})
+        mounts.append({"name": "claim", "mountPath": mount_path})
 
-    node = {"name": "node", "securityContext": SECURITY, "volumeMounts": mounts}
-    pod: Object = {
+    node_container = {
+        "name": "node",
+        "securityContext": SECURITY,
+        "volumeMounts": mounts,
+    }
+    pod_patch: Object = {
         "serviceAccountName": ACCOUNT,
         "securityContext": POD_SECURITY,
         "volumes": volumes,
-        "containers": [node],
+        "containers": [node_container],
     }
     if gpu and gpu.node_selector:
-        pod["nodeSelector"] = gpu.node_selector
+        pod_patch["nodeSelector"] = gpu.node_selector
     if gpu:
-        pod["tolerations"] = [
+        pod_patch["tolerations"] = [
             toleration.model_dump(exclude_none=True) for toleration in gpu.tolerations
         ]
-    ours = {
+    our_labels = {
         "app.kubernetes.io/part-of": "adore",
         f"{GROUP}/role": "training",
         f"{GROUP}/stage": stage,
     }
-    template = {"metadata": {"labels": {**ours, **place.labels}}, "spec": pod}
-    job = {"name": "node", "template": {"spec": {"template": template}}}
+    pod_template = {
+        "metadata": {"labels": {**our_labels, **place.labels}},
+        "spec": pod_patch,
+    }
+    job_patch = {"name": "node", "template": {"spec": {"template": pod_template}}}
     return {
         "manager": f"{GROUP}/pipeline",
-        "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": [job]}}},
+        "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": [job_patch]}}},
     }
 
 
-# ---------------------------------------------------------------- its life
+# ---------------------------------------------------------------- running it
 
 
 def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
-    """Make the TrainJob, or take up the unfinished one of its name; follow it.
+    """Create the TrainJob, or resume the unfinished one of its name, and follow it to its end.
 
-    It is deleted, however this ends. A launcher that is killed without a word leaves the job
-    running; the next one follows it.
+    The job is always deleted at the end. A launcher that is killed leaves the job running; the
+    next launcher follows it.
 
     Args:
         cluster: sees the job's namespace.
         thing: the TrainJob, from :func:`train_job`.
-        every: seconds between two looks.
+        every: seconds between two requests.
 
     Raises:
-        AdoreError: the job failed, or the cluster refuses or does not know it.
+        AdoreError: the job failed, or the cluster refused it.
     """
-    name = thing["metadata"]["name"]
-    live = _live(cluster, name)
-    if live and _ended(live):
-        _delete(cluster, name)
-        while _live(cluster, name):
+    job_name = thing["metadata"]["name"]
+    live_job = _live(cluster, job_name)
+    # A job that ended is not started again by an update: it must be deleted first.
+    if live_job and _ended(live_job):
+        _delete(cluster, job_name)
+        while _live(cluster, job_name):
             time.sleep(every)
-        live = None
-    if live:
-        log_line(f"TrainJob {name} is there already: followed")
+        live_job = None
+    if live_job:
+        log_line(f"TrainJob {job_name} exists already: following it")
     else:
         cluster.request(
             "PATCH",
-            _path(cluster, name),
-            f"TrainJob {name}",
+            _path(cluster, job_name),
+            f"TrainJob {job_name}",
             body=thing,
             fieldManager=MANAGER,
             force="true",
         )
-        log_line(f"TrainJob {name}: made, {thing['spec']['trainer']['numNodes']} nodes")
+        log_line(
+            f"TrainJob {job_name}: created, {thing['spec']['trainer']['numNodes']} nodes"
+        )
     with exit_on_sigterm():
         try:
-            follow(cluster, name, every=every)
+            follow(cluster, job_name, every=every)
         finally:
-            _delete(cluster, name)
+            _delete(cluster, job_name)
 
 
 def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
-    """Log what keeps the pods of a TrainJob, and what its node 0 prints, until it ends.
+    """Log faults of a TrainJob's pods and the output of node 0 until the job ends.
 
     Args:
         cluster: sees the job's namespace.
         name: the job's name.
-        every: seconds between two looks.
+        every: seconds between two requests.
 
     Raises:
         AdoreError: it failed, or was deleted.
-        UnavailableError: the cluster was silent for ``kubernetes.patience`` seconds.
+        UnavailableError: the cluster did not answer for ``kubernetes.patience`` seconds.
     """
     label_selector = f"jobset.sigs.k8s.io/jobset-name={name}"
-    log = _Log(cluster)
+    node_log = _Log(cluster)
     logged_faults = ""
     last_answer = time.monotonic()
     while True:
         try:
-            live = _live(cluster, name)
-            state: Object = {"type": "Failed", "message": "someone deleted it"}
-            if live:
-                state = _ended(live)
-            faults = "; ".join(
+            live_job = _live(cluster, name)
+            end_state: Object = {"type": "Failed", "message": "someone deleted it"}
+            if live_job:
+                end_state = _ended(live_job)
+            pod_faults = "; ".join(
                 cause.text for cause in pod_causes(cluster, label_selector)
             )
-            log.more(cluster.matching("Pod", label_selector))
+            node_log.more(cluster.matching("Pod", label_selector))
             last_answer = time.monotonic()
         except UnavailableError:
             if time.monotonic() - last_answer > cluster.config.patience:
                 raise
-            state = {}
-            faults = logged_faults
-        if faults != logged_faults:
-            log_line(f"TrainJob {name}: {faults or 'its pods are well'}")
-            logged_faults = faults
-        if state.get("type") == "Failed":
-            reasons = (state.get("reason", ""), state.get("message", ""), faults)
-            reason = "; ".join(word for word in reasons if word)
-            fault = f"TrainJob {name} == Failed ({reason}), must end well; its log ends with"
-            raise AdoreError("\n".join([fault, *log.end]))
-        if state:
+            end_state = {}
+            pod_faults = logged_faults
+        if pod_faults != logged_faults:
+            log_line(f"TrainJob {name}: {pod_faults or 'its pods are healthy'}")
+            logged_faults = pod_faults
+        if end_state.get("type") == "Failed":
+            reason_words = (
+                end_state.get("reason", ""),
+                end_state.get("message", ""),
+                pod_faults,
+            )
+            failure_reason = "; ".join(word for word in reason_words if word)
+            failure_text = (
+                f"TrainJob {name} == Failed ({failure_reason}), "
+                "must end well; its log ends with"
+            )
+            raise AdoreError("\n".join([failure_text, *node_log.end]))
+        if end_state:
             return
         time.sleep(every)
 
 
 class _Log:
-    """The log of node 0 as it grows, also when a new pod takes the node over."""
+    """Prints the log of node 0 as it grows, also when a new pod replaces the node."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -247,33 +273,36 @@ class _Log:
         self.end: deque[str] = deque(maxlen=20)
 
     def more(self, pods: list[Object]) -> None:
-        """Print what has been added to it since the last call."""
+        """Print what was added since the last call."""
         main_pods = []
-        for pod in pods:
-            notes = pod["metadata"].get("annotations") or {}
-            phase = pod.get("status", {}).get("phase")
-            if notes.get(INDEX) == "0" and phase not in (None, "Pending"):
-                main_pods.append(pod["metadata"])
+        for live_pod in pods:
+            annotations = live_pod["metadata"].get("annotations") or {}
+            pod_phase = live_pod.get("status", {}).get("phase")
+            if annotations.get(INDEX) == "0" and pod_phase not in (None, "Pending"):
+                main_pods.append(live_pod["metadata"])
         if not main_pods:
             return
-        newest = max(main_pods, key=lambda about: str(about.get("creationTimestamp")))
-        name = newest["name"]
+        newest_pod = max(
+            main_pods, key=lambda about: str(about.get("creationTimestamp"))
+        )
+        pod_name = newest_pod["name"]
 
         namespace_path = f"{api_root('v1')}/namespaces/{self.cluster.config.namespace}"
-        path = f"{namespace_path}/pods/{name}/log"
-        query = {"container": "node", "timestamps": "true"}
+        log_path = f"{namespace_path}/pods/{pod_name}/log"
+        log_options = {"container": "node", "timestamps": "true"}
         if self.last:
-            query["sinceTime"] = f"{self.last[:19]}Z"
+            log_options["sinceTime"] = f"{self.last[:19]}Z"
         try:
-            text = self.cluster.request(
-                "GET", path, f"log of {name}", body=None, **query
+            log_text = self.cluster.request(
+                "GET", log_path, f"log of {pod_name}", body=None, **log_options
             )
         except UnavailableError:
             raise
         except AdoreError:  # between two starts of its container
             return
-        for line in str(text).splitlines():
-            timestamp, _, line_text = line.partition(" ")
+        # ``sinceTime`` has whole seconds, so lines of the last second come again.
+        for printed_line in str(log_text).splitlines():
+            timestamp, _, line_text = printed_line.partition(" ")
             if timestamp > self.last:
                 self.last = timestamp
                 self.end.append(line_text)
@@ -292,7 +321,7 @@ def _live(cluster: Cluster, name: str) -> Object | None:
 
 
 def _ended(live: Object) -> Object:
-    """The condition that ended it; ``{}`` while it runs."""
+    """Return the condition that ended the job; ``{}`` while it runs."""
     conditions = live.get("status", {}).get("conditions") or []
     for condition in conditions:
         if condition["type"] in ENDED and condition["status"] == "True":
@@ -301,7 +330,7 @@ def _ended(live: Object) -> Object:
 
 
 def _delete(cluster: Cluster, name: str) -> None:
-    """In the foreground, so that the name is free only when its pods are gone."""
+    """Delete in the foreground: the name is free only when the pods are gone."""
     try:
         cluster.request(
             "DELETE",

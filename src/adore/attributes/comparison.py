@@ -91,7 +91,10 @@ def is_stuffed(evidence: Iterable[Evidence]) -> bool:
 
 
 def _compare_query_value(
-    attribute: str, query_value: Value, query: Reading, item: Reading
+    attribute: str,
+    query_value: Value,
+    query: Reading,
+    item: Reading,
 ) -> Evidence:
     """The evidence of one value of the query."""
     outcome = _outcome(attribute, query_value, query, item)
@@ -115,7 +118,10 @@ def _compare_query_value(
 
 
 def _outcome(
-    attribute: str, query_value: Value, query: Reading, item: Reading
+    attribute: str,
+    query_value: Value,
+    query: Reading,
+    item: Reading,
 ) -> Outcome:
     requested = query_value.value
     if attribute == "product_type":
@@ -134,7 +140,9 @@ def _outcome(
 
 
 def _compare_custom_field(
-    requested: str, query: Reading, item: Reading
+    requested: str,
+    query: Reading,
+    item: Reading,
 ) -> Outcome | None:
     """A value of the shop's own fields, if the item fills them.
 

@@ -122,15 +122,18 @@ def _may_join(first: Token, second: Token, language: Language) -> bool:
 
 
 def _compounds(
-    frequency: Mapping[str, int], types: Collection[str], language: Language
+    frequency: Mapping[str, int],
+    types: Collection[str],
+    language: Language,
 ) -> Parts:
     """Words that two other words of the catalogue make, with or without a letter between."""
     known_parts = _known_parts(frequency, types, language)
 
     def titles_of_rarer(parts: _StemPair) -> int:
         # A product word that no title has counts as one of the fewest titles.
-        first_titles = frequency.get(parts[0], _LEAST_TITLES)
-        second_titles = frequency.get(parts[1], _LEAST_TITLES)
+        first, second = parts
+        first_titles = frequency.get(first, _LEAST_TITLES)
+        second_titles = frequency.get(second, _LEAST_TITLES)
         return min(first_titles, second_titles)
 
     compounds: Parts = {}
@@ -190,7 +193,9 @@ def _cut(
 
 
 def joined_stems(
-    text: str, tokens: list[Token], known: Collection[str]
+    text: str,
+    tokens: list[Token],
+    known: Collection[str],
 ) -> dict[int, str]:
     """Find neighbours that are also written as one word.
 
@@ -215,7 +220,10 @@ def joined_stems(
 
 
 def join_tokens(
-    text: str, tokens: list[Token], known: Collection[str], never: Collection[str]
+    text: str,
+    tokens: list[Token],
+    known: Collection[str],
+    never: Collection[str],
 ) -> list[Token]:
     """Join neighbours that are written as one word elsewhere.
 

@@ -139,7 +139,10 @@ class ItemReader(WordReader):
     # -------------------------------------------------------------- words
 
     def _title_names(
-        self, category: str, title: TextSpan, other_forms: Mapping[str, str]
+        self,
+        category: str,
+        title: TextSpan,
+        other_forms: Mapping[str, str],
     ) -> tuple[str, ...]:
         """Stems of the title that titles of its category use; all where that is not known."""
         usual_stems = self.lexicon.usual_in(category)
@@ -182,7 +185,10 @@ class ItemReader(WordReader):
     # -------------------------------------------------------------- fields
 
     def _read_brand(
-        self, item: Item, title: TextSpan, collector: ValueCollector
+        self,
+        item: Item,
+        title: TextSpan,
+        collector: ValueCollector,
     ) -> None:
         """The brand's field, or else the first brand that the title names as its own."""
         if item.brand:
@@ -272,7 +278,9 @@ class ItemReader(WordReader):
                 collector.add("colour", colour, written, field_span.where)
 
     def _read_field_materials(
-        self, field_span: TextSpan, collector: ValueCollector
+        self,
+        field_span: TextSpan,
+        collector: ValueCollector,
     ) -> None:
         """Every word of a material field; there even an unknown word is a material."""
         materials = self.language.materials
@@ -360,7 +368,9 @@ class ItemReader(WordReader):
                 collector.add("material", material, written, text_span.where)
 
     def _read_devices(
-        self, title: TextSpan, collector: ValueCollector
+        self,
+        title: TextSpan,
+        collector: ValueCollector,
     ) -> list[TextSpan]:
         """Devices that the title names: the item itself, or what it is made for.
 
@@ -386,6 +396,8 @@ class ItemReader(WordReader):
 
         if fits_match is None:
             return []
+
+        # What follows *for* is indexed apart: the item is used with it.
         fits_begin = fits_match.end()
         fits_tokens = [token for token in title.tokens if token.start >= fits_begin]
         fits_text = title._replace(tokens=fits_tokens)
@@ -407,7 +419,10 @@ def _last_two_steps(category: str) -> str:
 
 
 def _read_size_field(
-    name: str, text: str, where: str, collector: ValueCollector
+    name: str,
+    text: str,
+    where: str,
+    collector: ValueCollector,
 ) -> None:
     """Sizes, batteries and packs of a size field."""
     sized_text = as_size(name, text)
@@ -432,7 +447,8 @@ def _read_pack_field(text: str, where: str, collector: ValueCollector) -> None:
 
 
 def _word_indexes(
-    spans: list[TextSpan], other_forms: Mapping[str, Mapping[str, str]]
+    spans: list[TextSpan],
+    other_forms: Mapping[str, Mapping[str, str]],
 ) -> dict[str, WordIndex]:
     """The words of each place, with the other forms that are given for it."""
     texts_by_place: dict[str, list[TextSpan]] = {}

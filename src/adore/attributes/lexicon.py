@@ -167,7 +167,10 @@ class _Miner:
     def __init__(self, items: list[Item], language: Language) -> None:
         self.items = items
         self.language = language
-        self.titles = [word_stems(item.title, language) for item in items]
+        self.titles: list[list[str]] = []
+        for item in items:
+            title_stems = word_stems(item.title, language)
+            self.titles.append(title_stems)
 
     def lexicon(self) -> Lexicon:
         """All that the catalogue teaches."""
@@ -179,6 +182,8 @@ class _Miner:
         devices = self._phrases("compatibility")
         devices |= self._devices_of_titles()
         series = self._phrases("model")
+
+        # Without a single price a limit in a query can prove nothing.
         is_priced = any(item_price(item) for item in items)
 
         return Lexicon(
@@ -250,8 +255,10 @@ class _Miner:
             for stem, stem_count in stem_counts[path].items():
                 if stem_count >= least_count:
                     frequent.add(stem)
+
             frequent -= self.language.stop
-            words_of[path] = tuple(sorted(frequent))
+            ordered = sorted(frequent)
+            words_of[path] = tuple(ordered)
         return words_of
 
     # -------------------------------------------------------------- brands
@@ -261,7 +268,8 @@ class _Miner:
         brands_of_items: list[set[str]] = []
         items_of_brand = Counter[str]()
         for item, title in zip(self.items, self.titles, strict=True):
-            item_brands = set(self._brand_names(item, title))
+            brand_names = self._brand_names(item, title)
+            item_brands = set(brand_names)
             brands_of_items.append(item_brands)
             items_of_brand.update(item_brands)
 
@@ -270,13 +278,15 @@ class _Miner:
         for item_brands, title in zip(brands_of_items, self.titles, strict=True):
             phrases = phrases_up_to(_LONGEST_PHRASE, title)
             mentioned_brands = phrases & items_of_brand.keys()
-            other_titles.update(mentioned_brands - item_brands)
+            other_brands = mentioned_brands - item_brands
+            other_titles.update(other_brands)
 
         brands: list[str] = []
         for brand, item_count in items_of_brand.items():
             if len(brand) == 1 or brand in self.language.stop:
                 continue
-            precision = item_count / (item_count + other_titles[brand])
+            title_count = item_count + other_titles[brand]
+            precision = item_count / title_count
             if precision >= _BRAND_PRECISION:
                 brands.append(brand)
         return tuple(sorted(brands))
@@ -300,11 +310,13 @@ class _Miner:
         for brand_stem, title_stem in zip(brand_stems, title, strict=False):
             if brand_stem == title_stem:
                 agreeing.append(brand_stem)
-        is_beginning = agreeing == brand_stems[: len(agreeing)]
-        is_shorter = len(agreeing) < len(brand_stems)
+        length = len(agreeing)
+        is_beginning = agreeing == brand_stems[:length]
+        if not is_beginning or length == len(brand_stems):
+            return
 
         short_name = " ".join(agreeing)
-        if is_beginning and is_shorter and len(short_name) > 3:
+        if len(short_name) > 3:
             yield short_name
 
     # -------------------------------------------------------------- products
@@ -330,14 +342,18 @@ class _Miner:
             stems = self._stems(following)
             for length in (2, 3):
                 device_stems = stems[:length]
-                is_complete = len(device_stems) == length
-                if is_complete and self._may_be_device(device_stems):
+                if len(device_stems) < length:
+                    break
+                if self._may_be_device(device_stems):
                     yield " ".join(device_stems)
 
     def _may_be_device(self, stems: list[str]) -> bool:
         """Whether words that follow *for* name a device: no people, no age, a number last."""
+        language = self.language
         first = stems[0]
-        if first in self.language.audiences or first in self.language.ages:
+        if first in language.audiences:
+            return False
+        if first in language.ages:
             return False
         if first.isdigit():
             return False
@@ -409,8 +425,10 @@ class _Miner:
                 continue
             if field_count < _LEAST_COLOURED:
                 continue
-            is_mostly_alone = alone_counts[stem] * 2 >= field_count
-            is_rare_in_titles = title_counts[stem] <= field_count * 2
+            alone_count = alone_counts[stem]
+            title_count = title_counts[stem]
+            is_mostly_alone = alone_count * 2 >= field_count
+            is_rare_in_titles = title_count <= field_count * 2
             if is_mostly_alone and is_rare_in_titles:
                 colours.append(stem)
         return tuple(sorted(colours))
@@ -419,7 +437,8 @@ class _Miner:
         """The values of colour fields; those of several colours are taken apart."""
         language = self.language
         listed = language.written.get("joins", "and")
-        conjunctions = listed.replace(" ", "").split(",")
+        without_spaces = listed.replace(" ", "")
+        conjunctions = without_spaces.split(",")
         any_conjunction = "|".join(sorted(conjunctions))
         separator = re.compile(rf"[/,&|+]| (?:{any_conjunction}) ")
 

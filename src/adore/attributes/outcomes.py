@@ -51,7 +51,7 @@ def find_mentions(stems: Sequence[str], item: Reading) -> Iterator[Value]:
 
 
 def first_mention(stems: Sequence[str], item: Reading) -> Value | None:
-    """Find the most trusted place that has all the stems.
+    """Find the first place of an item that has all the stems.
 
     Args:
         stems: of a word or phrase, at least one.

@@ -146,7 +146,10 @@ class Reader(ItemReader):
         return word in self._brands or word in self._series
 
     def _query_tokens(
-        self, text: str, plain_tokens: list[Token], collector: ValueCollector
+        self,
+        text: str,
+        plain_tokens: list[Token],
+        collector: ValueCollector,
     ) -> list[Token]:
         """The query's words as the catalogue writes them.
 
@@ -178,7 +181,9 @@ class Reader(ItemReader):
         text = query.span.text
         visible_text = visible(text)
         for absence in find_absences(visible_text, plain_tokens, self.language):
-            quote = text[absence.start : absence.end]
+            start = absence.start
+            end = absence.end
+            quote = text[start:end]
             query.collector.add("exclusion", absence.value, quote, "query")
 
             # The quote may be shorter than the words that deny it (*without a handle*).
@@ -279,8 +284,10 @@ class Reader(ItemReader):
             if not query.used.isdisjoint(positions):
                 continue
             written = text[start:end].lower()
-            if not self._is_word(written):
-                query.add("model", code.lower(), start, end)
+            if self._is_word(written):
+                continue
+            model = code.lower()
+            query.add("model", model, start, end)
 
     # -------------------------------------------------------------- words
 
@@ -433,6 +440,7 @@ class Reader(ItemReader):
         language = self.language
         tokens = query.span.tokens
         stem = tokens[position].stem
+
         if stem in language.joins:
             neighbours = {position - 1, position + 1}
             if neighbours <= query.used:

@@ -87,7 +87,9 @@ def phrases_by_first_word(phrases: Iterable[str]) -> dict[str, set[str]]:
 
 
 def find_phrases(
-    tokens: list[Token], phrases: Mapping[str, set[str]], used: set[int]
+    tokens: list[Token],
+    phrases: Mapping[str, set[str]],
+    used: set[int],
 ) -> Iterator[TokenSpan]:
     """Yield the longest known phrases, left to right, that do not overlap.
 
@@ -213,7 +215,8 @@ class ValueCollector:
 
 
 def written_words(
-    texts: Iterable[TextSpan], others: Mapping[str, str]
+    texts: Iterable[TextSpan],
+    others: Mapping[str, str],
 ) -> dict[str, str]:
     """Map every stem to its first written form.
 
@@ -234,7 +237,9 @@ def written_words(
 
 
 def absent_stems(
-    texts: Iterable[TextSpan], untrusted: TextSpan, language: Language
+    texts: Iterable[TextSpan],
+    untrusted: TextSpan,
+    language: Language,
 ) -> set[str]:
     """Find stems that the texts say are absent and that no text says are there.
 
@@ -246,8 +251,9 @@ def absent_stems(
     Returns:
         The stems, in no order.
     """
-    absent = set[str]()
+    # What is not trusted may only take away from what is absent.
     present = {token.stem for token in untrusted.tokens}
+    absent = set[str]()
     for item_text in texts:
         visible_text = visible(item_text.text)
         absences = find_absences(visible_text, item_text.tokens, language)

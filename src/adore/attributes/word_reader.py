@@ -86,10 +86,12 @@ class WordReader:
 
         if colour is not None and word_pair not in language.not_colour:
             is_base_form = language.inflected or _is_base_form(
-                stem, written, language.colour_forms
+                stem,
+                written,
+                language.colour_forms,
             )
-            is_vague = stem in language.vague
-            if is_base_form and (not is_vague or self._is_colour(span, position)):
+            is_clear = stem not in language.vague
+            if is_base_form and (is_clear or self._is_colour(span, position)):
                 return WordValue("colour", colour)
 
         if audience is not None and word_pair not in language.not_audience:
@@ -116,7 +118,11 @@ class WordReader:
             neighbour_stem = tokens[neighbour].stem
             if self._speaks_of_colour(neighbour_stem):
                 return True
-        return position > 0 and _is_set_apart(span.text, tokens[position])
+
+        # The first word of a text is rather what the thing is.
+        if position == 0:
+            return False
+        return _is_set_apart(span.text, tokens[position])
 
     def _speaks_of_colour(self, stem: str) -> bool:
         """Whether a word is a colour for certain, or a word like *coloured*."""
@@ -127,9 +133,10 @@ class WordReader:
 
     def _audiences(self, text: str, where: str) -> Iterator[Value]:
         """Every audience that a text names."""
+        audiences = self.language.audiences
         span = self._text_span(where, text)
         for token in span.tokens:
-            audience = self.language.audiences.get(token.stem)
+            audience = audiences.get(token.stem)
             if audience is not None:
                 written = span.written(token)
                 yield Value(audience, written, where)

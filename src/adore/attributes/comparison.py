@@ -211,7 +211,9 @@ def _compare_price(limit: str, item: Reading) -> Outcome:
     is_within = keeps_limit(limit, price.value)
     if is_within is None:
         return UNKNOWN
-    return Outcome("match" if is_within else "conflict", price)
+    if is_within:
+        return Outcome("match", price)
+    return Outcome("conflict", price)
 
 
 def _compare_exclusion(requested: str, item: Reading) -> Outcome:
@@ -365,7 +367,9 @@ def _is_same(attribute: str, requested: str, stated: str) -> bool:
     if requested == stated:
         return True
     if attribute == "audience":
-        return stated in _ANY_ADULT or (requested, stated) in _COMPATIBLE_AGES
+        if stated in _ANY_ADULT:
+            return True
+        return (requested, stated) in _COMPATIBLE_AGES
     if attribute in _PHRASE_ATTRIBUTES:
         return f" {requested} " in f" {stated} "
     return False

@@ -82,8 +82,10 @@ class ItemReader(WordReader):
         # Most texts below the title have no digit, and a pack of two in words is a title's.
         for text in texts:
             if text.where == "title" or _DIGIT.search(text.text):
-                collector.extend("size", read_sizes(text.text, text.where))
-                collector.extend("pack", read_packs(text.text, text.where))
+                sizes = read_sizes(text.text, text.where)
+                collector.extend("size", sizes)
+                packs = read_packs(text.text, text.where)
+                collector.extend("pack", packs)
         batteries = read_batteries(title.text, "title")
         collector.extend("size", batteries)
 
@@ -102,7 +104,8 @@ class ItemReader(WordReader):
                 custom_text = self._text_span("attributes", custom_field.quote)
                 custom_texts.append(custom_text)
 
-        category = self._text_span("category", _last_two_steps(item.category))
+        category_text = _last_two_steps(item.category)
+        category = self._text_span("category", category_text)
         other_title_forms = self._spelling.other_forms(title)
         other_category_forms = self._spelling.other_forms(category)
         other_forms = {
@@ -353,7 +356,8 @@ class ItemReader(WordReader):
 
         for code_match in _CODE.finditer(own_text):
             code = code_match.group()
-            model = " ".join(self._stems(code))
+            code_stems = self._stems(code)
+            model = " ".join(code_stems)
             collector.add("model", model, code, title.where)
 
     def _read_materials(self, text_span: TextSpan, collector: ValueCollector) -> None:
@@ -390,7 +394,8 @@ class ItemReader(WordReader):
             if is_of_itself and not mention.device.is_model:
                 continue
             attribute = "model" if is_of_itself else "compatibility"
-            quote = title.text[begin:end].strip(" ,/&|+")
+            mention_text = title.text[begin:end]
+            quote = mention_text.strip(" ,/&|+")
             device_phrase = self._device_phrase(quote, mention.device)
             collector.add(attribute, device_phrase, quote, "title")
 

@@ -120,14 +120,16 @@ class Lexicon:
         fields = dict(loaded)
 
         # JSON knows no tuples.
-        for field_name, value in loaded.items():
-            if isinstance(value, list):
-                fields[field_name] = tuple(value)
+        for field_name, loaded_value in loaded.items():
+            if isinstance(loaded_value, list):
+                fields[field_name] = tuple(loaded_value)
+
         for table_name in ("usual", "common", "own", "parts"):
-            table = loaded.get(table_name, {})
-            fields[table_name] = {
-                phrase: tuple(values) for phrase, values in table.items()
-            }
+            loaded_table = loaded.get(table_name, {})
+            table: dict[str, tuple[str, ...]] = {}
+            for phrase, loaded_values in loaded_table.items():
+                table[phrase] = tuple(loaded_values)
+            fields[table_name] = table
         return Lexicon(**fields)
 
 
@@ -228,7 +230,8 @@ class _Miner:
         name_parts = self.language.fields[kind]
         phrases = set[str]()
         for item in self.items:
-            for field_value in _field_values(item, name_parts):
+            field_values = _field_values(item, name_parts)
+            for field_value in field_values:
                 phrase = self._phrase(field_value)
                 phrases.add(phrase)
 
@@ -244,7 +247,8 @@ class _Miner:
             stems = set(title)
             for path in _paths_upwards(item.category):
                 title_counts[path] += 1
-                stem_counts[path].update(stems)
+                path_counts = stem_counts[path]
+                path_counts.update(stems)
 
         words_of: dict[str, tuple[str, ...]] = {}
         for path, title_count in sorted(title_counts.items()):
@@ -252,7 +256,8 @@ class _Miner:
                 continue
             least_count = max(2, share * title_count)
             frequent = set[str]()
-            for stem, stem_count in stem_counts[path].items():
+            path_counts = stem_counts[path]
+            for stem, stem_count in path_counts.items():
                 if stem_count >= least_count:
                     frequent.add(stem)
 
@@ -277,6 +282,7 @@ class _Miner:
         other_titles = Counter[str]()
         for item_brands, title in zip(brands_of_items, self.titles, strict=True):
             phrases = phrases_up_to(_LONGEST_PHRASE, title)
+
             mentioned_brands = phrases & items_of_brand.keys()
             other_brands = mentioned_brands - item_brands
             other_titles.update(other_brands)
@@ -358,7 +364,8 @@ class _Miner:
         if first.isdigit():
             return False
         last = stems[-1]
-        return last[-1:].isdigit()
+        last_letter = last[-1:]
+        return last_letter.isdigit()
 
     def _product_types(self) -> tuple[str, ...]:
         """What the leaf categories are called.
@@ -408,8 +415,10 @@ class _Miner:
         for colour_text in self._colour_texts():
             stems: list[str] = []
             for stem in self._stems(colour_text):
-                if len(stem) > 2 and stem.isalpha():
+                is_word = len(stem) > 2 and stem.isalpha()
+                if is_word:
                     stems.append(stem)
+
             field_counts.update(stems)
             if len(stems) == 1:
                 alone_counts.update(stems)

@@ -46,8 +46,9 @@ def find_mentions(stems: Sequence[str], item: Reading) -> Iterator[Value]:
     for place in _PLACES:
         words = item.words_of(place)
         if all(stem in words for stem in stems):
-            quote = words[stems[-1]]
-            yield Value(" ".join(stems), quote, place)
+            last_stem = stems[-1]
+            phrase = " ".join(stems)
+            yield Value(phrase, words[last_stem], place)
 
 
 def first_mention(stems: Sequence[str], item: Reading) -> Value | None:

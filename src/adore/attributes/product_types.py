@@ -92,7 +92,8 @@ def _compare_guide(item: Reading, category: Mapping[str, str]) -> Outcome:
     if category:
         last_word = _last_word(category)
         return Outcome("conflict", last_word)
-    return Outcome("conflict", Value("no guide", "", "title"))
+    no_guide = Value("no guide", "", "title")
+    return Outcome("conflict", no_guide)
 
 
 def _last_word(category: Mapping[str, str]) -> Value:
@@ -126,7 +127,8 @@ def _compare_title(word: str, item: Reading) -> Outcome:
     if word in item.terms.field_heads:
         field_words = item.words_of("attributes")
         written = field_words.get(word, "")
-        return Outcome("match", Value(word, written, "attributes"))
+        value = Value(word, written, "attributes")
+        return Outcome("match", value)
     return _compare_unnamed(word, item, category)
 
 
@@ -139,7 +141,8 @@ def _compare_unnamed(word: str, item: Reading, category: Mapping[str, str]) -> O
     for place in BODY:
         body_words = item.words_of(place)
         if word in body_words:
-            value = Value(word, body_words[word], place)
+            written = body_words[word]
+            value = Value(word, written, place)
             return Outcome("unknown", value)
 
     if category:
@@ -192,7 +195,8 @@ def _find_accessory(word: str, query: Reading, item: Reading) -> Value | None:
         return None
     fits = item.words_of("fits")
     if word in fits:
-        return Value(f"accessory {word}", fits[word], "title")
+        written = fits[word]
+        return Value(f"accessory {word}", written, "title")
 
     accessories = item.terms.accessories
     if not accessories:

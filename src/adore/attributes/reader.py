@@ -13,9 +13,9 @@ from adore.attributes.negation import find_absences
 from adore.attributes.options import find_batteries, option_names
 from adore.attributes.packs import find_packs
 from adore.attributes.prices import find_limits
+from adore.attributes.query_draft import QueryDraft
 from adore.attributes.spans import (
     TextSpan,
-    TokenSpan,
     ValueCollector,
     find_phrases,
     tokens_within,
@@ -31,46 +31,6 @@ _PUNCTUATION = frozenset(".,;:|?!")
 """Ends a phrase."""
 _IDLE_THINGS = ("top", "set")
 """Words that ask for nothing among others, but that may be the product."""
-
-
-class _QueryDraft:
-    """A query on its way to a reading.
-
-    Attributes:
-        span: its text and words.
-        used: indexes of the words that say something already.
-        collector: the values that were read.
-        asked_fields: phrases to the shop's own fields whose values they are.
-    """
-
-    __slots__ = ("asked_fields", "collector", "span", "used")
-
-    def __init__(self, span: TextSpan, collector: ValueCollector) -> None:
-        self.span = span
-        self.used: set[int] = set()
-        self.collector = collector
-        self.asked_fields: dict[str, tuple[str, ...]] = {}
-
-    def use(self, start: int, end: int) -> None:
-        """Mark the words of ``text[start:end]`` as used."""
-        self.used.update(tokens_within(self.span.tokens, start, end))
-
-    def add(self, attribute: str, value: str, start: int, end: int) -> None:
-        """Keep what ``text[start:end]`` says, and mark its words as used."""
-        self.collector.add(attribute, value, self.span.text[start:end], "query")
-        self.use(start, end)
-
-    def add_word(self, attribute: str, value: str, position: int) -> None:
-        """Keep what one word says, and mark it as used."""
-        token = self.span.tokens[position]
-        written = self.span.written(token)
-        self.collector.add(attribute, value, written, "query")
-        self.used.add(position)
-
-    def add_phrase(self, attribute: str, phrase: TokenSpan) -> None:
-        """Keep a phrase as a value, and mark its words as used."""
-        self.collector.add_phrase(attribute, self.span, phrase)
-        self.used.update(phrase.positions)
 
 
 class Reader(ItemReader):
@@ -100,22 +60,25 @@ class Reader(ItemReader):
         article = asked_article(text, self._codes, self._is_word, language)
         if article.code:
             article_quote = text[article.start : article.end]
-            article_value = Value(f"{ARTICLE}{article.code}", article_quote, "query")
+            product_type = f"{ARTICLE}{article.code}"
+            article_value = Value(product_type, article_quote, "query")
             return Reading({"product_type": (article_value,)})
 
         collector = ValueCollector()
         plain_tokens = tokenize(text, language)
         tokens = self._query_tokens(text, plain_tokens, collector)
         query_span = TextSpan("query", text, tokens)
-        query = _QueryDraft(query_span, collector)
+        query = QueryDraft(query_span, collector)
 
         # Phrases first: the words that they use say nothing else any more.
         self._read_absences(plain_tokens, query)
         for easy_phrase in language.easy.finditer(text):
-            query.use(easy_phrase.start(), easy_phrase.end())
+            start, end = easy_phrase.span()
+            query.use(start, end)
         for price_limit in find_limits(text, self.lexicon.priced):
             start = price_limit.start
-            query.add("feature", price_limit.value, start, price_limit.end)
+            end = price_limit.end
+            query.add("feature", price_limit.value, start, end)
         self._read_quantities(query)
         for name_start, name_end in option_names(text):
             query.use(name_start, name_end)
@@ -176,7 +139,7 @@ class Reader(ItemReader):
                 collector.add(compound.name, compound.value, quote, "query")
         return rest_tokens
 
-    def _read_absences(self, plain_tokens: list[Token], query: _QueryDraft) -> None:
+    def _read_absences(self, plain_tokens: list[Token], query: QueryDraft) -> None:
         """What the query does not want."""
         text = query.span.text
         visible_text = visible(text)
@@ -191,7 +154,7 @@ class Reader(ItemReader):
             last_token = plain_tokens[absence.stop - 1]
             query.use(first_token.start, last_token.end)
 
-    def _read_quantities(self, query: _QueryDraft) -> None:
+    def _read_quantities(self, query: QueryDraft) -> None:
         """Packs, batteries and sizes, which share no character and no word that is used already."""
         text = query.span.text
         used_before = set(query.used)
@@ -227,24 +190,26 @@ class Reader(ItemReader):
 
     # -------------------------------------------------------------- names
 
-    def _read_names(self, query: _QueryDraft) -> None:
+    def _read_names(self, query: QueryDraft) -> None:
         """Devices, article numbers, brands, series, and values of the shop's own fields."""
         self._read_query_devices(query)
         self._read_codes(query)
 
         tokens = query.span.tokens
-        for brand_span in find_phrases(tokens, self._brands, query.used):
+        used = query.used
+        for brand_span in find_phrases(tokens, self._brands, used):
             query.add_phrase("brand", brand_span)
-        for series_span in find_phrases(tokens, self._series, query.used):
+        for series_span in find_phrases(tokens, self._series, used):
             query.add_phrase("model", series_span)
 
-        for value_span in find_phrases(tokens, self._custom_values, query.used):
+        # The phrase is matched with those fields alone that have it as a value.
+        for value_span in find_phrases(tokens, self._custom_values, used):
             query.add_phrase("feature", value_span)
             value_tokens = tokens[value_span.first : value_span.stop]
             phrase = " ".join(token.stem for token in value_tokens)
             query.asked_fields[phrase] = self.lexicon.own[phrase]
 
-    def _read_query_devices(self, query: _QueryDraft) -> None:
+    def _read_query_devices(self, query: QueryDraft) -> None:
         """Devices that the asked thing is for, or that are asked themselves."""
         tokens = query.span.tokens
         accessories = self.language.accessories
@@ -254,8 +219,10 @@ class Reader(ItemReader):
                 query.add_phrase("compatibility", device_span)
                 continue
 
-            start = tokens[device_span.first].start
-            end = tokens[device_span.stop - 1].end
+            first_token = tokens[device_span.first]
+            last_token = tokens[device_span.stop - 1]
+            start = first_token.start
+            end = last_token.end
             written = query.span.text[start:end]
             device = parse_device(written)
             if device is None or not device.is_model:
@@ -275,7 +242,7 @@ class Reader(ItemReader):
         previous = tokens[position - 1]
         return previous.stem in self.language.before_device
 
-    def _read_codes(self, query: _QueryDraft) -> None:
+    def _read_codes(self, query: QueryDraft) -> None:
         """Article numbers among other words."""
         text = query.span.text
         tokens = query.span.tokens
@@ -291,14 +258,14 @@ class Reader(ItemReader):
 
     # -------------------------------------------------------------- words
 
-    def _read_words(self, query: _QueryDraft) -> None:
+    def _read_words(self, query: QueryDraft) -> None:
         """Colours, audiences, materials and models among the single words."""
         for position, token in enumerate(query.span.tokens):
             if position in query.used:
                 continue
-            attribute, value = self._word_value(query.span, position)
-            if attribute:
-                query.add_word(attribute, value, position)
+            word_value = self._word_value(query.span, position)
+            if word_value.name:
+                query.add_word(word_value.name, word_value.value, position)
                 continue
 
             # Letters with digits name a model, unless they are a unit (*m2*).
@@ -306,18 +273,20 @@ class Reader(ItemReader):
             if _MODEL.fullmatch(stem) and stem not in UNITS:
                 query.add_word("model", stem, position)
 
-    def _read_features(self, query: _QueryDraft) -> None:
+    def _read_features(self, query: QueryDraft) -> None:
         """Words that are left over and mean something."""
         query_span = query.span
         for position, token in enumerate(query_span.tokens):
             stem = token.stem
-            if position in query.used or stem in self._idle:
+            if position in query.used:
+                continue
+            if stem in self._idle:
                 continue
             if len(stem) > 1:
                 written = query_span.written(token)
                 query.collector.add("feature", stem, written, "query")
 
-    def _read_product_type(self, query: _QueryDraft) -> None:
+    def _read_product_type(self, query: QueryDraft) -> None:
         """The head noun of the first phrase, or the material that stands for a thing (*glass*)."""
         head_position = self._head_noun(query)
         if head_position is None:
@@ -326,14 +295,16 @@ class Reader(ItemReader):
         product_type = self._spelling.correct_spelling(head_stem)
         query.add_word("product_type", product_type, head_position)
 
-    def _head_noun(self, query: _QueryDraft) -> int | None:
+    def _head_noun(self, query: QueryDraft) -> int | None:
         """The position of the word that names the product, if there is one."""
         tokens = query.span.tokens
         phrase = self._first_phrase(query)
         candidates: list[int] = []
         for position in phrase:
-            is_number = tokens[position].stem.isdigit()
-            if position not in query.used and not is_number:
+            if position in query.used:
+                continue
+            stem = tokens[position].stem
+            if not stem.isdigit():
                 candidates.append(position)
         if not candidates:
             return self._material_thing(tokens, phrase)
@@ -350,7 +321,9 @@ class Reader(ItemReader):
         things: list[int] = []
         for position in phrase:
             stem = tokens[position].stem
-            if stem in language.materials and stem not in language.no_thing:
+            if stem in language.no_thing:
+                continue
+            if stem in language.materials:
                 things.append(position)
 
         if not things:
@@ -370,7 +343,8 @@ class Reader(ItemReader):
         """
         product_words: list[int] = []
         for position in candidates:
-            if tokens[position].stem in self._types:
+            stem = tokens[position].stem
+            if stem in self._types:
                 product_words.append(position)
         if self.language.head_first:
             ordered = product_words or candidates
@@ -395,7 +369,7 @@ class Reader(ItemReader):
         corrected = self._spelling.correct_spelling(stem)
         return corrected in self.lexicon.frequency
 
-    def _first_phrase(self, query: _QueryDraft) -> list[int]:
+    def _first_phrase(self, query: QueryDraft) -> list[int]:
         """The words of the first noun phrase.
 
         It goes from the first word that asks for something to a preposition, comma or full stop.
@@ -420,7 +394,7 @@ class Reader(ItemReader):
                 has_begun = True
         return phrase
 
-    def _ends_phrase(self, query: _QueryDraft, position: int) -> bool:
+    def _ends_phrase(self, query: QueryDraft, position: int) -> bool:
         """Whether a word begins something new: it is a preposition, or follows a comma."""
         tokens = query.span.tokens
         if self._joins_words(query, position):
@@ -430,12 +404,12 @@ class Reader(ItemReader):
         if position == 0:
             return False
 
-        gap_start = tokens[position - 1].end
-        gap_end = tokens[position].start
-        between = query.span.text[gap_start:gap_end]
+        previous = tokens[position - 1]
+        token = tokens[position]
+        between = query.span.text[previous.end : token.start]
         return not _PUNCTUATION.isdisjoint(between)
 
-    def _joins_words(self, query: _QueryDraft, position: int) -> bool:
+    def _joins_words(self, query: QueryDraft, position: int) -> bool:
         """Whether a word joins two values (*black and white*) or ends a verb (*slip on*)."""
         language = self.language
         tokens = query.span.tokens

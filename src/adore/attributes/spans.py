@@ -158,7 +158,13 @@ class ValueCollector:
     def __init__(self) -> None:
         self.values: dict[str, list[Value]] = {}
 
-    def add(self, attribute: str, value: str, quote: str, where: str) -> None:
+    def add(
+        self,
+        attribute: str,
+        value: str,
+        quote: str,
+        where: str,
+    ) -> None:
         """Keep a value, unless it is empty or is known already.
 
         Args:
@@ -186,7 +192,12 @@ class ValueCollector:
         for value in values:
             self.add(attribute, value.value, value.quote, value.where)
 
-    def add_phrase(self, attribute: str, text_span: TextSpan, span: TokenSpan) -> None:
+    def add_phrase(
+        self,
+        attribute: str,
+        text_span: TextSpan,
+        span: TokenSpan,
+    ) -> None:
         """Keep a phrase of a text as a value.
 
         Args:

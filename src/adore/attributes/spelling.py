@@ -163,7 +163,9 @@ class Spelling:
             the nearest stem of the catalogue; the word itself if none is near.
         """
         frequency = self._lexicon.frequency
-        if len(word) < _LEAST_CORRECTED or word in frequency:
+        if len(word) < _LEAST_CORRECTED:
+            return word
+        if word in frequency:
             return word
         if word in self._types or word in self._lexicon.parts:
             return word

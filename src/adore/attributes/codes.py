@@ -227,7 +227,10 @@ class CodeSet:
     def __contains__(self, code: str) -> bool:
         digest = _digest(code)
         digest_count = len(self._digests) // _DIGEST_BYTES
-        position = bisect_left(range(digest_count), digest, key=self._digest_at)
+
+        # The digests are sorted; only those on the way are cut out.
+        positions = range(digest_count)
+        position = bisect_left(positions, digest, key=self._digest_at)
         return self._digest_at(position) == digest
 
     def _digest_at(self, position: int) -> bytes:
@@ -263,7 +266,8 @@ def mine_codes(items: Iterable[Item], language: Language) -> str:
     shop_words = set[str]()
     for item_row, item in enumerate(items):
         for title_word in _words_like_codes(item.title, language):
-            if title_word in rows_of_code and item_row not in rows_of_code[title_word]:
+            rows = rows_of_code.get(title_word)
+            if rows is not None and item_row not in rows:
                 shop_words.add(title_word)
 
     # Sorted, so that a code is looked up by bisection.
@@ -281,7 +285,9 @@ def _words_like_codes(title: str, language: Language) -> Iterator[str]:
         Words, in capital letters.
     """
     made_for = _MADE_FOR.search(title)
-    item_name = title[: made_for.start()] if made_for else title
+    item_name = title
+    if made_for:
+        item_name = title[: made_for.start()]
     stems = [stem.upper() for stem in word_stems(item_name, language)]
     for stem in stems:
         if len(stem) < _LONG_CODE:
@@ -350,7 +356,8 @@ def _split_label(text: str) -> tuple[str, str]:
     label_match = _LABEL.match(text)
     if label_match is None:
         return "", text.strip()
-    return label_match.group(), text[label_match.end() :].strip()
+    following = text[label_match.end() :]
+    return label_match.group(), following.strip()
 
 
 def codes_in(query: str) -> list[str]:

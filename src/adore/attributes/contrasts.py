@@ -104,7 +104,8 @@ def contrast_type(word: str) -> str:
         return "price-tier"
     if is_offer(word):
         return "offer-type"
-    group = _groups().get(_meanings().get(word, ""))
+    meaning = _meanings().get(word, "")
+    group = _groups().get(meaning)
     return group.error_type if group else ""
 
 

@@ -200,16 +200,22 @@ def mine_custom_fields(
     for (phrase, field_name), item_count in counts.items.items():
         if field_name in counts.numbers or phrase in language.stop:
             continue
-        has_rivals = item_count > 1 and len(counts.values[field_name]) > 1
+        value_count = len(counts.values[field_name])
+        has_rivals = item_count > 1 and value_count > 1
         is_short = len(phrase.split()) <= _LONGEST_PHRASE
 
         # Of the items that have the value or a title with its words, those that have the value.
-        precision = item_count / (item_count + counts.other_titles[phrase])
+        with_words = item_count + counts.other_titles[phrase]
+        precision = item_count / with_words
         if has_rivals and is_short and precision >= _LEAST_PRECISION:
             fields_of[phrase].add(field_name)
-    return {
-        phrase: tuple(sorted(fields)) for phrase, fields in sorted(fields_of.items())
-    }
+
+    # In a fixed order: the lexicon's file must not change where nothing else does.
+    in_order: dict[str, tuple[str, ...]] = {}
+    for phrase in sorted(fields_of):
+        fields = sorted(fields_of[phrase])
+        in_order[phrase] = tuple(fields)
+    return in_order
 
 
 def with_unit(field_name: str, value: Any) -> str:

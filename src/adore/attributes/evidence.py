@@ -90,7 +90,9 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
     queries = read_table(prepared, "queries").select("query_id", "query")
     for query_id, query_text in queries.iter_rows():
         query_readings[query_id] = reader.read_query(query_text)
-    _write_readings(query_readings, item_readings, output)
+    reading_rows = _reading_rows("query", query_readings)
+    reading_rows += _reading_rows("item", item_readings)
+    write_table(reading_rows, output, "readings")
 
     pairs = known_pairs(prepared)
     started = time.perf_counter()
@@ -99,9 +101,9 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
     for query_id, item_id in progress(pairs, "pairs compared"):
         evidence = compare(query_readings[query_id], item_readings[item_id])
         state_counts.update(fact.state for fact in evidence)
-        evidence_row = {"query_id": query_id, "item_id": item_id}
-        evidence_row["evidence"] = Evidence.many_to_json(evidence)
-        evidence_rows.append(evidence_row)
+        text = Evidence.many_to_json(evidence)
+        row = {"query_id": query_id, "item_id": item_id, "evidence": text}
+        evidence_rows.append(row)
     seconds = time.perf_counter() - started
 
     write_table(evidence_rows, output, "pairs")
@@ -113,12 +115,9 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
     }
 
 
-def _write_readings(
-    queries: dict[str, Reading], items: dict[str, Reading], output: Path
-) -> None:
-    reading_rows: list[dict[str, str]] = []
-    for kind, readings in (("query", queries), ("item", items)):
-        for identifier, reading in readings.items():
-            reading_row = {"kind": kind, "id": identifier, "reading": reading.to_json()}
-            reading_rows.append(reading_row)
-    write_table(reading_rows, output, "readings")
+def _reading_rows(kind: str, readings: dict[str, Reading]) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = []
+    for identifier, reading in readings.items():
+        text = reading.to_json()
+        rows.append({"kind": kind, "id": identifier, "reading": text})
+    return rows

@@ -52,6 +52,7 @@ class HeldOut:
         # Jaccard index: stems that both texts have, of the stems that either has.
         for query_row in sorted(shared_count):
             union = text_stems | self._stems[query_row]
-            if shared_count[query_row] / len(union) >= self.threshold:
+            similarity = shared_count[query_row] / len(union)
+            if similarity >= self.threshold:
                 return self._queries[query_row]
         return ""

@@ -178,5 +178,7 @@ class Language:
         """
         audiences: Mapping[str, str] = self.written.get("audiences", {})
         words = self.says("people")
+
+        # The pack lists the words in the order of its audiences, and may end early.
         word_of = dict(zip(audiences, words, strict=False))
         return word_of.get(audience, audience)

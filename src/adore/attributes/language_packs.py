@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,64 @@ from adore.errors import ConfigError
 __all__ = ["PACKS", "foreign_field", "listed_in_all_packs", "load_language"]
 
 _FOLDER = Path(__file__).parent / "languages"
-PACKS: tuple[str, ...] = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+_PACK_FILES = sorted(_FOLDER.glob("*.yaml"))
+PACKS: tuple[str, ...] = tuple(pack_file.stem for pack_file in _PACK_FILES)
 """Codes of the languages that have a pack."""
 _SNOWBALL = {
-    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek",
-    "en": "english", "es": "spanish", "et": "estonian", "eu": "basque", "fi": "finnish",
-    "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
-    "id": "indonesian", "it": "italian", "lt": "lithuanian", "ne": "nepali", "nl": "dutch",
-    "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
-    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
-}  # fmt: skip
+    "ar": "arabic",
+    "ca": "catalan",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "yi": "yiddish",
+}
 """Snowball's stemmers, for languages without a pack."""
 _NEVER = re.compile(r"(?!)")
 _LISTS = (
-    "stop", "request", "breaks", "joins", "holders", "of", "particles", "on", "vague",
-    "colour_words", "not_material", "no_thing", "ages", "accessories", "parts", "before_device",
-    "adds_part", "ends_part", "goes_with", "guides",
-)  # fmt: skip
+    "stop",
+    "request",
+    "breaks",
+    "joins",
+    "holders",
+    "of",
+    "particles",
+    "on",
+    "vague",
+    "colour_words",
+    "not_material",
+    "no_thing",
+    "ages",
+    "accessories",
+    "parts",
+    "before_device",
+    "adds_part",
+    "ends_part",
+    "goes_with",
+    "guides",
+)
 """Lists that are kept as stems."""
 
 
@@ -56,10 +97,14 @@ def load_language(code: str) -> Language:
         >>> german.stem("rote"), german.colours["rot"], load_language("nl").packed
         ('rot', 'red', False)
     """
+    pack_content: Mapping[str, Any] = {
+        "name": code,
+        "stemmer": _SNOWBALL.get(code, ""),
+    }
     if code in PACKS:
-        return _Pack(code, _written(code)).language()
-    unknown = {"name": code, "stemmer": _SNOWBALL.get(code, "")}
-    return _Pack(code, unknown).language()
+        pack_content = _written(code)
+    pack = _Pack(code, pack_content)
+    return pack.language()
 
 
 @lru_cache(maxsize=4_096)
@@ -104,7 +149,8 @@ def listed_in_all_packs(name: str) -> tuple[str, ...]:
     """
     words: list[str] = []
     for language_code in PACKS:
-        words.extend(_split(_written(language_code)[name]))
+        pack = _written(language_code)
+        words += _split(pack[name])
     return tuple(words)
 
 
@@ -137,10 +183,17 @@ class _Pack:
         irregular = written.get("irregular", {})
         self.stems = Stems(written["stemmer"], irregular, self._elisions)
 
+    def _text(self, name: str, section: str) -> str:
+        """What the pack has under a name; nothing for a list that the language lacks."""
+        mapping = self.written
+        if section:
+            mapping = self.written.get(section, {})
+        text: str = mapping.get(name, "")
+        return text
+
     def listed(self, name: str, section: str = "") -> list[str]:
         """The words of a list."""
-        mapping = self.written.get(section, {}) if section else self.written
-        return _split(mapping.get(name, ""))
+        return _split(self._text(name, section))
 
     def stems_of(self, name: str, section: str = "") -> frozenset[str]:
         """The stems of a list's words."""
@@ -156,8 +209,9 @@ class _Pack:
         stem_pairs: list[tuple[str, str]] = []
         for phrase in self.listed(name):
             first_word, _space, second_word = phrase.partition(" ")
-            stem_pair = (self.stems[first_word], self.stems[second_word])
-            stem_pairs.append(stem_pair)
+            first_stem = self.stems[first_word]
+            second_stem = self.stems[second_word]
+            stem_pairs.append((first_stem, second_stem))
         return frozenset(stem_pairs)
 
     def forms(self, name: str) -> dict[str, str]:
@@ -166,7 +220,8 @@ class _Pack:
         value_of: dict[str, str] = {}
         for value, written_words in by_value.items():
             for written_word in _split(written_words):
-                value_of[lower_form(written_word, self._elisions)] = value
+                form = lower_form(written_word, self._elisions)
+                value_of[form] = value
         return value_of
 
     def values(self, name: str) -> dict[str, str]:
@@ -197,7 +252,9 @@ class _Pack:
         for field_kind, english_parts in english.items():
             part_names = _split(english_parts)
             more_parts = of_language.get(field_kind, "")
-            part_names.extend(_split(more_parts))
+            part_names += _split(more_parts)
+
+            # The two languages may share a name.
             without_repeats = dict.fromkeys(part_names)
             fields[field_kind] = tuple(without_repeats)
         return fields
@@ -210,29 +267,29 @@ class _Pack:
         less_endings = self.listed("less", section)
         marker_phrases = self.listed("phrases", section)
         marker_phrases += self.listed("written", section)
-        mapping = self.written.get(section, {})
+        free_before = self.listed("free_before", section)
+        less_roots = self.listed("less_roots", section)
+        numbered = self.listed("numbered", section)
+        free_but = self.listed("free_but", section)
+        is_joined = self._is_true("free_joined", section)
+        reach = self._text("reach", section) or "1"
         return AbsenceWords(
             words=self.lowered(marker_words),
             stems=self.stems_of("words", section),
             phrases=_markers(marker_phrases),
-            numbered=self.lowered(self.listed("numbered", section)),
-            reach=int(mapping.get("reach", 1)),
+            numbered=self.lowered(numbered),
+            reach=int(reach),
             ends=self.stems_of("ends", section),
             also=self.stems_of("also", section),
             no_noun=self.stems_of("no_noun", section),
             hints=tuple(_shortest_of_each(free_endings, less_endings)),
-            free=_free(
-                free_endings,
-                self.listed("free_before", section),
-                joined=self._is_true("free_joined", section),
-            ),
-            free_but=self.lowered(self.listed("free_but", section)),
-            less=_less(less_endings, self.listed("less_roots", section)),
+            free=_free(free_endings, free_before, joined=is_joined),
+            free_but=self.lowered(free_but),
+            less=_less(less_endings, less_roots),
         )
 
     def _is_true(self, name: str, section: str = "") -> bool:
-        mapping = self.written.get(section, {}) if section else self.written
-        return str(mapping.get(name, "false")) == "true"
+        return self._text(name, section) == "true"
 
     def language(self) -> Language:
         """All of it."""
@@ -245,10 +302,9 @@ class _Pack:
         lists["breaks"] |= self.stems_of("words", "absence")
 
         fields = self.fields()
-        field_names: list[str] = []
-        for parts in fields.values():
-            field_names.extend(parts)
+        field_names = list(chain.from_iterable(fields.values()))
 
+        adjectives = self.stems_of("adjectives")
         adjective_endings = self.listed("adjective_endings")
         forms: dict[str, dict[str, str]] = {}
         for name in ("audiences", "materials", "colours"):
@@ -261,7 +317,7 @@ class _Pack:
             inflected=self._is_true("inflected"),
             head_first=self.written.get("head") == "first",
             links=tuple(self.listed("links")),
-            adjective=_adjective(self.stems_of("adjectives"), adjective_endings),
+            adjective=_adjective(adjectives, adjective_endings),
             absence=self.absence(),
             colours=self.values("colours"),
             colour_forms=frozenset(forms["colours"]),

@@ -9,7 +9,16 @@ from functools import lru_cache
 from adore.attributes.language_packs import listed_in_all_packs
 from adore.text import TextValue
 
-__all__ = ["NAMED_SIZES", "find_named_sizes", "find_numbered_sizes", "is_within"]
+__all__ = [
+    "NAMED_SIZES",
+    "Spans",
+    "find_named_sizes",
+    "find_numbered_sizes",
+    "is_within",
+]
+
+Spans = list[tuple[int, int]]
+"""Starts and ends in a text, the end not included."""
 
 _BEDS = "twin xl|twin|full|queen|california king|king"
 _ABOUT_BEDS = re.compile(
@@ -62,7 +71,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     return patterns
 
 
-def is_within(place: int, spans: list[tuple[int, int]]) -> bool:
+def is_within(place: int, spans: Spans) -> bool:
     """Whether a place lies in one of the spans.
 
     Args:
@@ -81,7 +90,7 @@ def find_numbered_sizes(text: str) -> list[re.Match[str]]:
 
 
 def find_named_sizes(
-    text: str, taken: list[tuple[int, int]], numbered: list[re.Match[str]]
+    text: str, taken: Spans, numbered: list[re.Match[str]]
 ) -> Iterator[TextValue]:
     """Yield sizes by name, as ``kind:name``.
 
@@ -94,7 +103,9 @@ def find_named_sizes(
         The sizes, kind by kind.
     """
     for size_kind, pattern in _patterns().items():
-        matches = numbered if size_kind == "number" else list(pattern.finditer(text))
+        matches = numbered
+        if size_kind != "number":
+            matches = list(pattern.finditer(text))
 
         # Full and king mean much else where no bed is meant.
         if size_kind == "bed" and matches and not _ABOUT_BEDS.search(text):
@@ -110,8 +121,8 @@ def _name(kind: str, match: re.Match[str]) -> str:
     """One word for the many ways to write a named size."""
     if kind in ("number", "age"):
         # Each alternative of the pattern has a group of its own.
-        size_number = next(filter(None, match.groups()))
-        return str(size_number).lower().replace(",", ".")
+        size_number = str(next(filter(None, match.groups())))
+        return size_number.lower().replace(",", ".")
 
     size_name = match.group().casefold()
     if kind == "letter":

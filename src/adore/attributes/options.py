@@ -94,13 +94,20 @@ def option_names(text: str) -> Iterator[tuple[int, int]]:
 
 
 _CELL_NAMES = {
-    "aa": "aa lr6 r6 fr6 mignon hr6 am3", "aaa": "aaa lr03 lr3 r03 r3 fr03 micro hr03 am4",
-    "c": "c lr14 r14 baby hr14", "d": "d lr20 r20 mono hr20", "aaaa": "aaaa lr61 lr8d425",
+    "aa": "aa lr6 r6 fr6 mignon hr6 am3",
+    "aaa": "aaa lr03 lr3 r03 r3 fr03 micro hr03 am4",
+    "c": "c lr14 r14 baby hr14",
+    "d": "d lr20 r20 mono hr20",
+    "aaaa": "aaaa lr61 lr8d425",
     "9v": "9v 6lr61 6f22 6lf22 pp3 9vblock 9volt 9volts",
-    "lr44": "lr44 ag13 a76 l1154 sr44 357 v13ga sr44sw", "lr41": "lr41 ag3 192 sr41",
-    "lr43": "lr43 ag12 186 sr43", "lr1130": "lr1130 ag10 lr54 189 sr1130",
-    "cr123": "cr123 cr123a 123a cr17345", "lr1": "lr1 n lady", "a23": "a23 23a mn21",
-}  # fmt: skip
+    "lr44": "lr44 ag13 a76 l1154 sr44 357 v13ga sr44sw",
+    "lr41": "lr41 ag3 192 sr41",
+    "lr43": "lr43 ag12 186 sr43",
+    "lr1130": "lr1130 ag10 lr54 189 sr1130",
+    "cr123": "cr123 cr123a 123a cr17345",
+    "lr1": "lr1 n lady",
+    "a23": "a23 23a mn21",
+}
 """Size of a battery to all names of that size."""
 
 

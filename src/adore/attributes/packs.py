@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
 from adore.attributes.units import find_multipacks, has_times, matches_at, number_starts
@@ -15,17 +15,40 @@ from adore.types import Value
 
 __all__ = ["find_packs", "read_packs"]
 
-_NUMBER_WORDS = {
-    "single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8,
-    "ten": 10, "twelve": 12,
-    "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "acht": 8, "zehn": 10, "zwölf": 12,
-    "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "huit": 8, "dix": 10, "douze": 12,
-    "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "ocho": 8, "diez": 10, "doce": 12,
-}  # fmt: skip
-_JOINED_NUMBERS = {
-    "doppel": 2, "zweier": 2, "dreier": 3, "vierer": 4, "fünfer": 5, "sechser": 6, "achter": 8,
-    "zehner": 10, "zwölfer": 12, "six": 6, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
-}  # fmt: skip
+_WRITTEN_NUMBERS = {
+    1: "one single",
+    2: "two zwei deux dos",
+    3: "three drei trois tres",
+    4: "four vier quatre cuatro",
+    5: "five fünf cinq cinco",
+    6: "six sechs seis",
+    8: "eight acht huit ocho",
+    10: "ten zehn dix diez",
+    12: "twelve zwölf douze doce",
+}
+_WRITTEN_JOINED = {
+    2: "doppel zweier twin duo double",
+    3: "dreier triple trio",
+    4: "vierer",
+    5: "fünfer",
+    6: "sechser six",
+    8: "achter",
+    10: "zehner",
+    12: "zwölfer",
+}
+"""Numbers that are written as one word with the pack: *Doppelpack*."""
+
+
+def _numbers_by_word(written: Mapping[int, str]) -> dict[str, int]:
+    number_of: dict[str, int] = {}
+    for number, words in written.items():
+        for word in words.split():
+            number_of[word] = number
+    return number_of
+
+
+_NUMBER_WORDS = _numbers_by_word(_WRITTEN_NUMBERS)
+_JOINED_NUMBERS = _numbers_by_word(_WRITTEN_JOINED)
 _HOLDER = (
     "pack|set|box|lot|case|bag|bundle|carton|paquet|paquete|caja|juego|boîte|boite|sachet|"
     "packung|karton|kiste"
@@ -102,7 +125,8 @@ def _find_words(text: str) -> Iterator[TextValue]:
         if holder:
             number_text = pack_match.group(1).casefold()
             pieces = _NUMBER_WORDS.get(number_text) or int(number_text)
-            start = pack_match.start() - len(holder.group())
+            holder_length = len(holder.group())
+            start = pack_match.start() - holder_length
             yield TextValue(str(pieces), start, pack_match.end())
 
     for pack_match in _PACK_WORD.finditer(text):
@@ -116,7 +140,8 @@ def _find_words(text: str) -> Iterator[TextValue]:
         if apart or (joined and is_pack):
             number_text = (apart or joined).casefold()
             pieces = _NUMBER_WORDS.get(number_text) or _JOINED_NUMBERS[number_text]
-            start = pack_match.start() - len(number_before.group())
+            number_length = len(number_before.group())
+            start = pack_match.start() - number_length
             yield TextValue(str(pieces), start, pack_match.end())
 
     if "ozen" in text or "OZEN" in text:

@@ -153,8 +153,11 @@ class Limit(NamedTuple):
         """As the value of a reading."""
         low_bound = _bound(self.low)
         high_bound = _bound(self.high)
-        amount = f"{low_bound}-{high_bound}" if low_bound else high_bound
-        return f"{PRICE}{amount} {self.currency}".strip()
+        amount = high_bound
+        if low_bound:
+            amount = f"{low_bound}-{high_bound}"
+        value = f"{PRICE}{amount} {self.currency}"
+        return value.strip()
 
 
 def _bound(amount: float) -> str:
@@ -385,7 +388,9 @@ def _limit(match: re.Match[str], priced: bool) -> Limit | None:
     if not currency and not (priced and _is_bare_limit(match)):
         return None
 
-    low_amount, high_amount = 0.0, float("inf")
+    # What is not said is open.
+    low_amount = 0.0
+    high_amount = float("inf")
     if match.re is _RANGE:
         low_amount, high_amount = amounts
         if low_amount >= high_amount:
@@ -409,13 +414,16 @@ def _is_bare_limit(match: re.Match[str]) -> bool:
     says_limit = bool(limit_word) or match.re in (_OR_LESS, _OR_MORE)
     if not says_limit or _LOOSE.match(limit_word):
         return False
-    ends_phrase = _ENDS.match(match.string, match.end())
-    follows_name = _NAME_OF_MAX.search(match.string, 0, match.start())
+
+    query = match.string
+    ends_phrase = _ENDS.match(query, match.end())
+    follows_name = _NAME_OF_MAX.search(query, 0, match.start())
     return ends_phrase is not None and follows_name is None
 
 
 def _amount(text: str) -> float:
-    return float(Parsed.fromstring(text).amount or 0)
+    parsed = Parsed.fromstring(text)
+    return float(parsed.amount or 0)
 
 
 def keeps_limit(limit: str, price: str) -> bool | None:
@@ -435,7 +443,8 @@ def keeps_limit(limit: str, price: str) -> bool | None:
         >>> keeps_limit("price:20 EUR", "12 USD") is None
         True
     """
-    limit_amounts, _separator, limit_currency = limit.removeprefix(PRICE).partition(" ")
+    limit_text = limit.removeprefix(PRICE)
+    limit_amounts, _separator, limit_currency = limit_text.partition(" ")
     price_amount, _separator, price_currency = price.partition(" ")
     if limit_currency and price_currency:
         common_currencies = codes_of(limit_currency) & codes_of(price_currency)

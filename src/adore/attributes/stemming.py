@@ -42,14 +42,15 @@ def lower_form(word: str, elisions: Collection[str] = ()) -> str:
 
 def _light(word: str) -> str:
     """An English word without its plural."""
-    if len(word) > 4 and word.endswith("ies"):
+    length = len(word)
+    if length > 4 and word.endswith("ies"):
         return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("sses", "xes", "ches", "shes")):
+    if length > 4 and word.endswith(("sses", "xes", "ches", "shes")):
         return word[:-2]
 
     # *glass*, *cactus* and *tennis* are no plurals.
-    plural = word.endswith("s") and not word.endswith(("ss", "us", "is"))
-    if len(word) > 3 and plural:
+    is_singular = word.endswith(("ss", "us", "is"))
+    if length > 3 and word.endswith("s") and not is_singular:
         return word[:-1]
     return word
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from adore.attributes.named_sizes import (
     NAMED_SIZES,
+    Spans,
     find_named_sizes,
     find_numbered_sizes,
     is_within,
@@ -310,9 +311,7 @@ def find_sizes(text: str) -> Iterator[TextValue]:
     yield from find_named_sizes(text, taken_spans, numbered)
 
 
-def _find_bare_sides(
-    text: str, taken_spans: list[tuple[int, int]]
-) -> Iterator[TextValue]:
+def _find_bare_sides(text: str, taken_spans: Spans) -> Iterator[TextValue]:
     """``31W x 32L``, ``16 x 16``; what they take is added to ``taken``."""
     if not has_times(text):
         return
@@ -326,7 +325,7 @@ def _find_bare_sides(
             yield TextValue(f"number:{match.group(side)}", start, end)
 
 
-def _find_ranges(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[TextValue]:
+def _find_ranges(text: str, taken_spans: Spans) -> Iterator[TextValue]:
     """``5-7 mm``; what they take is added to ``taken``."""
     if not _MAY_BE_RANGE.search(text):
         return
@@ -347,7 +346,7 @@ def _find_ranges(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[Text
         yield TextValue(size, match.start(), match.end())
 
 
-def _find_sides(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[TextValue]:
+def _find_sides(text: str, taken_spans: Spans) -> Iterator[TextValue]:
     """The first sides of ``8 x 10 cm``, which have the unit of the last."""
     if not has_times(text) and " by " not in text:
         return
@@ -363,7 +362,7 @@ def _find_sides(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[TextV
             yield TextValue(size, side_match.start(), side_match.end())
 
 
-def _find_amounts(text: str, taken_spans: list[tuple[int, int]]) -> Iterator[TextValue]:
+def _find_amounts(text: str, taken_spans: Spans) -> Iterator[TextValue]:
     """Numbers with units; what they take is added to ``taken``."""
     total_sizes = set[str]()
     for multipack in find_multipacks(text):

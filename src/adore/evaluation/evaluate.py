@@ -22,6 +22,7 @@ from adore.evaluation.scores import (
 )
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
 from adore.measures import MEASURES, RankingMeasure, confusion, mean
+from adore.parquet import schema_of
 from adore.significance import Interval, draw_weights, interval, paired
 from adore.storage import write_json
 from adore.types import PAIR, Grade
@@ -38,16 +39,6 @@ SIDE = "right side of exact"
 BELOW_ALL = -1e300  # an unscored judged pair ranks last: leaving pairs out never helps
 
 
-_MEASURES_SCHEMA = {
-    "system": pl.String,
-    "split": pl.String,
-    "slice": pl.String,
-    "measure": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n": pl.Int64,
-}
 _PER_QUERY_SCHEMA = {
     "system": pl.String,
     "split": pl.String,
@@ -182,12 +173,13 @@ def _query_rows(judged: pl.DataFrame) -> _QueryRows:
         counts.append(_confusion_counts(query_group))
 
         # Shape [items]: the scores and the human grades of the query's judged items.
-        filled = query_group["score"].fill_null(BELOW_ALL)
-        query_scores = filled.to_numpy()
+        filled_scores = query_group["score"].fill_null(BELOW_ALL)
+        query_scores = filled_scores.to_numpy()
         human_grades = query_group["grade"].to_numpy()
         for measure_name, measure in ranking_measures.items():
             value = measure.of_query(query_scores, human_grades)
-            ranking_values[measure_name].append(_value_and_count(value))
+            row = _value_and_count(value)
+            ranking_values[measure_name].append(row)
 
     ranking_tables = {}
     for measure_name, values in ranking_values.items():
@@ -244,7 +236,8 @@ def who_wins(
 
     own_values = complete[challenger].to_numpy()
     comparisons = []
-    for system in sorted(set(complete.columns) - {"query_id", challenger}):
+    opponents = set(complete.columns) - {"query_id", challenger}
+    for system in sorted(opponents):
         other_values = complete[system].to_numpy()
         # Every system is measured on the same queries, so their difficulty cancels.
         difference = paired(
@@ -259,15 +252,14 @@ def who_wins(
             winner = challenger
         elif difference.high < 0:
             winner = system
-        comparisons.append(
-            Comparison(
-                system=system,
-                value=float(own_values.mean()),
-                other=float(other_values.mean()),
-                **asdict(difference),
-                winner=winner,
-            )
+        comparison = Comparison(
+            system=system,
+            value=float(own_values.mean()),
+            other=float(other_values.mean()),
+            **asdict(difference),
+            winner=winner,
         )
+        comparisons.append(comparison)
     comparisons.sort(key=_best_first)
     return comparisons
 
@@ -279,7 +271,9 @@ def _best_first(comparison: Comparison) -> tuple[float, str]:
 def _judged_pairs(prepared: Path) -> pl.DataFrame:
     """Human judgements of dev and test queries."""
     queries = read_table(prepared, "queries")
-    held_out = queries.filter(pl.col("split").is_in(["dev", "test"]))
+    is_held_out = pl.col("split").is_in(["dev", "test"])
+    held_out = queries.filter(is_held_out)
+
     judgements = read_table(prepared, "judgements")
     judged = judgements.join(held_out, on="query_id").sort(PAIR)
     check_no_duplicates(judged, PAIR, "judgements")
@@ -300,16 +294,21 @@ def _measure_splits(
     """Measure both splits, every system and every slice."""
     tables = _Tables([], [])
     for split in ("dev", "test"):
-        of_split = judged.filter(pl.col("split") == split)
+        of_split = judged.filter(split=split)
         for system in sorted(scores["system"].unique()):
             of_system = judged_scores(of_split, scores, system)
             for slice_name, slice_part in SLICES.items():
-                query_rows = _query_rows(members.select(slice_name, of_system))
+                of_slice = members.select(slice_name, of_system)
+                query_rows = _query_rows(of_slice)
                 about = {"system": system, "split": split, "slice": slice_name}
                 for estimate in _estimates(query_rows, config, slice_part.kind):
-                    tables.measures.append(estimate.to_row(**about))
+                    measure_row = estimate.to_row(**about)
+                    tables.measures.append(measure_row)
+
+                # A slice of single pairs has no whole ranking of a query.
                 if slice_part.kind == "query":
-                    tables.per_query.extend(_ranking_rows(query_rows, about))
+                    ranking_rows = _ranking_rows(query_rows, about)
+                    tables.per_query.extend(ranking_rows)
     return tables
 
 
@@ -318,7 +317,8 @@ def _ranking_rows(
 ) -> Iterator[dict[str, object]]:
     """nDCG of every query where it is defined."""
     query_values = rows.ranking[RANKING]
-    for query_id, (value, is_defined) in zip(rows.query_ids, query_values, strict=True):
+    pairs = zip(rows.query_ids, query_values, strict=True)
+    for query_id, (value, is_defined) in pairs:
         if is_defined:
             yield {**about, "query_id": query_id, "value": float(value)}
 
@@ -357,9 +357,9 @@ def _missing_pairs(judged: pl.DataFrame, scores: pl.DataFrame) -> dict[str, int]
     judged_pairs = judged.select(PAIR)
     missing_counts = {}
     for system in sorted(scores["system"].unique()):
-        of_system = scores.filter(pl.col("system") == system)
-        scored_count = of_system.join(judged_pairs, on=PAIR, how="semi").height
-        missing_counts[system] = judged.height - scored_count
+        of_system = scores.filter(system=system)
+        scored = of_system.join(judged_pairs, on=PAIR, how="semi")
+        missing_counts[system] = judged.height - scored.height
     return missing_counts
 
 
@@ -392,7 +392,7 @@ def run(
     split_tables = _measure_splits(judged_pairs, scored, members, config)
     adversarial = read_table(scores, "adversarial_scores")
     measure_rows = [*split_tables.measures, *_adversarial_rows(adversarial, config)]
-    measures = pl.DataFrame(measure_rows, schema=_MEASURES_SCHEMA)
+    measures = pl.DataFrame(measure_rows, schema=schema_of("measures"))
     in_order = measures.sort("split", "system", "slice", "measure")
     write_table(in_order, output, "measures")
 
@@ -470,23 +470,24 @@ def _system_estimates(
     scores: pl.DataFrame, judgements: pl.DataFrame, system: str, config: Config
 ) -> Iterator[Estimate]:
     """Measures of one system, then its counts of pairs that were not measured."""
-    of_system = scores.filter(pl.col("system") == system)
-    judged = of_system.join(judgements, on=PAIR, how="semi").height
+    of_system = scores.filter(system=system)
+    judged_count = of_system.join(judgements, on=PAIR, how="semi").height
     check(
-        judged > 0,
+        judged_count > 0,
         "scored judged pairs",
         0,
         must="at least 1",
         fix="use the same ids in both",
         error=DataError,
     )
-    query_rows = _query_rows(judged_scores(judgements, scores, system))
+    joined = judged_scores(judgements, scores, system)
+    query_rows = _query_rows(joined)
     yield from _estimates(query_rows, config, "query")
 
     # Counts are rows, too, so that they are read beside the measures.
     counts = {
-        "missing pairs": judgements.height - judged,
-        "unjudged pairs": of_system.height - judged,
+        "missing pairs": judgements.height - judged_count,
+        "unjudged pairs": of_system.height - judged_count,
     }
     for count_name, count in counts.items():
         value = float(count)

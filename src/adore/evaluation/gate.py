@@ -117,6 +117,8 @@ class GateReport:
             "reasons": list(self.reasons),
             "checks": [gate_check.to_json() for gate_check in self.checks],
         }
+
+        # Nothing was compared where the gate refused for lack of data.
         if self.difference is not None:
             fields["difference"] = self.difference.difference
             fields["low"] = self.difference.low
@@ -169,22 +171,22 @@ def _slice_checks(
     checks = []
     for slice_name in sorted(set(per_query["slice"].unique()) - {ALL}):
         slice_values = _values_by_system(per_query, slice_name)
-        is_measured = {config.challenger, champion} <= set(slice_values.columns)
+        systems = set(slice_values.columns)
+        is_measured = {config.challenger, champion} <= systems
         if not is_measured or slice_values.height < config.min_queries:
             continue
 
         # Compared query by query, so the difficulty of a query cancels.
         query_gains = slice_values[config.challenger] - slice_values[champion]
         mean_gain = float(query_gains.mean() or 0.0)  # type: ignore[arg-type]
-        checks.append(
-            GateCheck(
-                name=f"slice: {slice_name}",
-                value=mean_gain,
-                threshold=-config.slice_drop,
-                passed=mean_gain >= -config.slice_drop,
-                queries=slice_values.height,
-            )
+        slice_check = GateCheck(
+            name=f"slice: {slice_name}",
+            value=mean_gain,
+            threshold=-config.slice_drop,
+            passed=mean_gain >= -config.slice_drop,
+            queries=slice_values.height,
         )
+        checks.append(slice_check)
     return checks
 
 
@@ -228,7 +230,8 @@ def decide(
         return GateReport(False, champion, (reason,))
 
     test_values = _values_by_system(per_query, ALL)
-    is_measured = {config.challenger, champion} <= set(test_values.columns)
+    systems = set(test_values.columns)
+    is_measured = {config.challenger, champion} <= systems
     if not is_measured or test_values.height < 2:
         reason = (
             "fewer than 2 judged test queries with both systems: nothing can be shown"

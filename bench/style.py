@@ -18,6 +18,8 @@ LONG = 100
 """Characters of a line that are too many."""
 DENSE = 14.0
 """Syntax nodes a line, over which a function is hard to read."""
+VAGUE = {"asked", "found", "held", "said", "told"}
+"""Participles that say nothing of a value when they are its whole name."""
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 COMPREHENSION = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -38,6 +40,8 @@ class Counts:
     without_args: list[str] = field(default_factory=list)
     """Public functions of two parameters or more that do not describe them."""
     names: list[str] = field(default_factory=list)
+    vague: list[str] = field(default_factory=list)
+    """Names of :data:`VAGUE` that something is bound to, each with its place."""
     nodes: int = 0
     code_lines: int = 0
     comment_lines: int = 0
@@ -101,10 +105,24 @@ def read_module(path: Path, counts: Counts) -> None:
     counts.nodes += sum(1 for _ in ast.walk(tree))
     for node in ast.walk(tree):
         _count_node(node, counts)
+        name = bound_name(node)
+        if name in VAGUE:
+            counts.vague.append(f"{path}:{getattr(node, 'lineno', 0)} {name}")
     verbs = verbs_of(tree)
     for node, is_public in functions_of(tree):
         is_verb = node.name in verbs
         _count_function(node, code, path, counts, is_public=is_public, is_verb=is_verb)
+
+
+def bound_name(node: ast.AST) -> str:
+    """The name that a node gives to a variable, a parameter, a function or a class."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return node.id
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, (*FUNCTION, ast.ClassDef)):
+        return node.name
+    return ""
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[Function, bool]]:
@@ -259,7 +277,8 @@ def faults(counts: Counts) -> list[str]:
         for density, where in sorted(counts.densest, reverse=True)
         if density > DENSE
     ]
-    return dense + [f"{where} has no Args" for where in counts.without_args]
+    vague = [f"{where} is no name for a value" for where in counts.vague]
+    return dense + vague + [f"{where} has no Args" for where in counts.without_args]
 
 
 def main() -> None:

@@ -43,7 +43,9 @@ def product_words(
     for text in texts:
         words = set(re.findall(_TOKENS, text))
         traces_with.update(words)
-    commonest = traces_with.most_common(max_words)
+    # Ties are ordered by word: the order of a set's words differs from process to process.
+    ranked = sorted(traces_with.items(), key=lambda counted: (-counted[1], counted[0]))
+    commonest = ranked[:max_words]
     return sorted(word for word, count in commonest if count >= min_traces)
 
 

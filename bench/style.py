@@ -41,7 +41,9 @@ class Counts:
     """Public functions of two parameters or more that do not describe them."""
     names: list[str] = field(default_factory=list)
     vague: list[str] = field(default_factory=list)
-    """Names of :data:`VAGUE` that something is bound to, each with its place."""
+    """Names of :data:`VAGUE` that something is bound to, each with its place.
+
+    Fields of a record do not count: they are read with their owner (``evidence.asked``)."""
     nodes: int = 0
     code_lines: int = 0
     comment_lines: int = 0
@@ -103,10 +105,17 @@ def read_module(path: Path, counts: Counts) -> None:
     counts.comment_lines += comments
     counts.long_lines += sum(len(line) > LONG for line in lines)
     counts.nodes += sum(1 for _ in ast.walk(tree))
+    fields = {
+        id(statement.target)
+        for owner in ast.walk(tree)
+        if isinstance(owner, ast.ClassDef)
+        for statement in owner.body
+        if isinstance(statement, ast.AnnAssign)
+    }
     for node in ast.walk(tree):
         _count_node(node, counts)
         name = bound_name(node)
-        if name in VAGUE:
+        if name in VAGUE and id(node) not in fields:
             counts.vague.append(f"{path}:{getattr(node, 'lineno', 0)} {name}")
     verbs = verbs_of(tree)
     for node, is_public in functions_of(tree):

@@ -29,6 +29,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     Args:
         files: those of docs/.
         config: the site's.
+
+    Returns:
+        The same files, with those that were added.
     """
     for name, page in ROOT_PAGES.items():
         text = (ROOT / name).read_text("utf-8").replace("](docs/", "](")
@@ -58,6 +61,9 @@ def on_page_markdown(
         page: the page.
         config: the site's.
         files: all of the site.
+
+    Returns:
+        The text as it is rendered.
     """
     markdown = NAMED_FENCE.sub(r'```\1 title="\2"', markdown)
     return markdown.replace("](../bench/results/", "](results/")

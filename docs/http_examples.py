@@ -157,6 +157,9 @@ def page(addresses: dict[str, str]) -> str:
 
     Args:
         addresses: base URL of a router and of the server of its variant ``challenger``.
+
+    Returns:
+        Its Markdown.
     """
     lines = [HEAD, limits(), ""]
     for part, title in (("router", "Router"), ("server", "Model server")):

@@ -189,11 +189,11 @@ def parse_device(text: str) -> Device | None:
     return None
 
 
-def same_device(asked: str, stated: str) -> bool | None:
+def same_device(wanted: str, stated: str) -> bool | None:
     """Whether a phrase names the asked device.
 
     Args:
-        asked: the phrase of a query; without a generation it asks for any that has its tiers.
+        wanted: the phrase of a query; without a generation it asks for any that has its tiers.
         stated: the phrase of an item.
 
     Returns:
@@ -205,7 +205,7 @@ def same_device(asked: str, stated: str) -> bool | None:
         >>> same_device("ps5", "PS 5")
         True
     """
-    asked_device = parse_device(asked)
+    asked_device = parse_device(wanted)
     stated_device = parse_device(stated)
     if asked_device is None or stated_device is None:
         return None

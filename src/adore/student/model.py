@@ -104,14 +104,14 @@ class StudentNet(nn.Module):
         self.deviation.copy_(features.std(0, correction=0) + 1e-6)
 
     def forward(
-        self, features: Tensor, semantic: Tensor, asked: Tensor
+        self, features: Tensor, semantic: Tensor, is_asked: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Grade the pairs of a list.
 
         Args:
             features: Shape [pairs, columns].
             semantic: Shape [pairs, semantic].
-            asked: 1 asked, 0 not. Shape [pairs, attributes].
+            is_asked: 1 asked, 0 not. Shape [pairs, attributes].
 
         Returns:
             Grade logits, shape [pairs, 4]; logits of match, conflict and unknown, shape
@@ -130,7 +130,7 @@ class StudentNet(nn.Module):
 
         # The grade sees the states of asked attributes only.
         softmax = torch.softmax(state_logits, 2)
-        probabilities = softmax * asked.unsqueeze(2)
+        probabilities = softmax * is_asked.unsqueeze(2)
 
         from_features = self.grade(inputs)
         from_hidden = self.grade_hidden(self.drop(hidden))

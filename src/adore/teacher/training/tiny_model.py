@@ -44,9 +44,9 @@ def product_words(
         words = set(re.findall(_TOKENS, text))
         traces_with.update(words)
     # Ties are ordered by word: the order of a set's words differs from process to process.
-    ranked = sorted(traces_with.items(), key=lambda counted: (-counted[1], counted[0]))
+    ranked = sorted(traces_with, key=lambda word: (-traces_with[word], word))
     commonest = ranked[:max_words]
-    return sorted(word for word, count in commonest if count >= min_traces)
+    return sorted(word for word in commonest if traces_with[word] >= min_traces)
 
 
 def new_tokenizer(products: Sequence[str] = ()) -> Any:

@@ -17,7 +17,8 @@ CASE = Item("c", "Zeta case for water bottle", "Zeta", "Kitchen > Cases")
 STUFFED = Item(
     "s", "Water bottle red blue green black white", category="Kitchen > Lids"
 )
-READER = Reader(Lexicon.mine([*BOTTLES, CASE, STUFFED]))
+SPARE = Item("p", "Omega spare lids", "Omega", "Kitchen > Accessories")
+READER = Reader(Lexicon.mine([*BOTTLES, CASE, STUFFED, SPARE]))
 
 
 def product_type(query: str, item: Item) -> Evidence:
@@ -30,6 +31,7 @@ def test_an_evidence_says_what_was_found() -> None:
     accessory = product_type("water bottle", CASE)
     assert accessory.relation == "accessory"
     assert accessory.state == "conflict"
+    assert product_type("water bottle", SPARE).relation == "accessory"
     stuffed = product_type("water bottle", STUFFED)
     assert stuffed.relation == "stuffing"
     assert is_stuffed([stuffed])

@@ -15,7 +15,7 @@ from adore.attributes.outcomes import (
     Outcome,
     first_mention,
 )
-from adore.types import Reading, Value
+from adore.types import Reading, Relation, Value
 
 __all__ = ["GUIDE", "KEYWORD_STUFFED", "compare_product_type"]
 
@@ -27,6 +27,9 @@ KEYWORD_STUFFED = "stuffed title"
 
 No evidence of such an item can be trusted.
 """
+
+ACCESSORY = "accessory"
+"""The last word of a category of accessories, as a stem."""
 
 _LEAST_ENDING = 4
 """Letters of a word that may be the last part of a compound."""
@@ -90,10 +93,18 @@ def _compare_guide(item: Reading, category: Mapping[str, str]) -> Outcome:
                 return _match(stem, words, place)
 
     if category:
-        last_word = _last_word(category)
-        return Outcome("conflict", last_word)
+        return _other_category(category)
     no_guide = Value("no guide", "", "title")
     return Outcome("conflict", no_guide)
+
+
+def _other_category(category: Mapping[str, str]) -> Outcome:
+    """A conflict with a category; one that is called *Accessories* says that the item is one."""
+    last_word = _last_word(category)
+    relation: Relation = "value"
+    if last_word.value == ACCESSORY:
+        relation = "accessory"
+    return Outcome("conflict", last_word, relation)
 
 
 def _last_word(category: Mapping[str, str]) -> Value:
@@ -146,8 +157,7 @@ def _compare_unnamed(word: str, item: Reading, category: Mapping[str, str]) -> O
             return Outcome("unknown", value)
 
     if category:
-        last_word = _last_word(category)
-        return Outcome("conflict", last_word)
+        return _other_category(category)
     return UNKNOWN
 
 

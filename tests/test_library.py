@@ -64,3 +64,13 @@ def test_judging_by_a_rule_book_loads_no_model() -> None:
 def test_the_examples_of_the_page_run() -> None:
     done = doctest.testfile(str(ROOT / "docs" / "library.md"), module_relative=False)
     assert done.attempted >= 10 and done.failed == 0
+
+
+def test_a_query_with_an_id_gives_judgements_of_that_id() -> None:
+    from adore import Item, Query, judge
+
+    items = [Item("a", "Red mug")]
+    [by_text] = judge("red mug", items)
+    [by_query] = judge(Query("q-1", "red mug"), items)
+    assert (by_text.query_id, by_query.query_id) == ("", "q-1")
+    assert by_query.grade == by_text.grade

@@ -4,7 +4,8 @@ It comes from a rule book, a teacher and shoppers' behaviour.
 
 What most people need, by task:
 
-- judge: :class:`Item`, :class:`RuleBook`, :func:`judge`, :class:`Judgement`, :class:`Grade`
+- judge: :class:`Item`, :class:`Query`, :class:`RuleBook`, :func:`judge`, :class:`Judgement`,
+  :class:`Grade`
 - rank with a student that was trained: :func:`load_ranker`
 - measure: :func:`evaluate_scores`
 - experiment: :func:`assign`, :class:`Design`, :func:`analyse`, :class:`ExperimentResult`,

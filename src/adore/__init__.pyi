@@ -8,7 +8,7 @@ from .library import judge, run
 from .rulebook import RuleBook
 from .student.rankers import load_ranker
 from .teacher.judgements import Judgement
-from .types import Evidence, Grade, Item, Score
+from .types import Evidence, Grade, Item, Query, Score
 
 __all__ = [
     "Decision",
@@ -19,6 +19,7 @@ __all__ = [
     "Item",
     "Judgement",
     "MetricEffect",
+    "Query",
     "RuleBook",
     "Score",
     "analyse",

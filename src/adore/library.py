@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adore.types import Item
+from adore.types import Item, Query
 
 if TYPE_CHECKING:
     from adore.teacher.judgements import Judgement
@@ -15,7 +15,7 @@ __all__ = ["judge", "run"]
 
 
 def judge(
-    query: str,
+    query: str | Query,
     items: Sequence[Item],
     *,
     rulebook: str = "general",
@@ -25,7 +25,7 @@ def judge(
     """Judge items for one query by a rule book. No model is loaded and nothing is written.
 
     Args:
-        query: what a shopper typed.
+        query: what a shopper typed; as a :class:`Query`, its id stands in the judgements.
         items: the items to judge.
         rulebook: name of a book that ships, or the path of a ``.yaml`` file.
         catalogue: more items of the shop. Brands and product words are learnt from them, so the
@@ -55,12 +55,16 @@ def judge(
     # An item that is in the catalogue as well counts once.
     known_items = {item.item_id: item for item in (*catalogue, *items)}
     reader = Reader(Lexicon.mine(known_items.values(), language))
-    query_reading = reader.read_query(query)
+    if isinstance(query, str):
+        query = Query("", query)
+    query_reading = reader.read_query(query.query)
 
     judge_inputs: list[JudgeInput] = []
     for item in items:
         evidence = tuple(compare(query_reading, reader.read_item(item)))
-        judge_inputs.append(JudgeInput("", item.item_id, query, item, evidence))
+        judge_inputs.append(
+            JudgeInput(query.query_id, item.item_id, query.query, item, evidence)
+        )
 
     loaded_book = RuleBook.load(rulebook)
     results = EvidenceJudge(RulesGrader(loaded_book), loaded_book).judge(judge_inputs)

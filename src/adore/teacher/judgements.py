@@ -65,6 +65,7 @@ class Judgement:
     """A judge's grade of one item for one query, and why.
 
     Attributes:
+        query_id: the query's id; empty where a text was judged.
         item_id: the item.
         probabilities: P(grade), indexed by the grade's value (I, C, S, E); sums to 1.
         rationale: attribute by attribute, with quotes, rules and error type.
@@ -73,6 +74,7 @@ class Judgement:
         call: how an LLM's answer came about; None where no LLM read the texts.
     """
 
+    query_id: str
     item_id: str
     probabilities: Probabilities
     rationale: RationaleSchema

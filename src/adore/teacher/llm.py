@@ -315,6 +315,7 @@ class TextJudge:
         probabilities, best_answer = soft_labels(grade, answers)
         raw = text_of_answer[answers.index(best_answer)]
         judgement = Judgement(
+            query_id=judge_input.query_id,
             item_id=judge_input.item_id,
             probabilities=probabilities,
             rationale=best_answer,

@@ -83,7 +83,13 @@ class EvidenceJudge:
 
         grade = max(Grade, key=lambda grade: probabilities[grade])
         explanation = rationale(evidence, self._rulebook, grade, probabilities[grade])
-        return Judgement(judge_input.item_id, probabilities, explanation, evidence)
+        return Judgement(
+            judge_input.query_id,
+            judge_input.item_id,
+            probabilities,
+            explanation,
+            evidence,
+        )
 
 
 BACKENDS.add("auto", JudgeBackend())

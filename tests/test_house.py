@@ -193,6 +193,25 @@ def test_every_step_has_its_verb_its_component_and_its_line_in_the_readme() -> N
         assert name in told, f"{name} has no line in the README's table of steps"
 
 
+def test_modules_that_register_parts_are_imported_where_they_are_listed() -> None:
+    """Else a new edit or a new backend would be left out, and nobody would notice."""
+    lists = {
+        "synthesis/edits/__init__.py": r"@register_edit\(",
+        "teacher/backends/builtin.py": r"^BACKENDS\.add\(",
+    }
+    for name, registers in lists.items():
+        listing = SRC / name
+        listed = {
+            alias.name
+            for node in ast.walk(ast.parse(listing.read_text("utf-8")))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        for path in sorted(listing.parent.glob("*.py")):
+            if re.search(registers, path.read_text("utf-8"), re.MULTILINE):
+                assert path.stem in listed, f"{path.name}: import it in {listing.name}"
+
+
 def test_the_project_speaks_of_itself_alone() -> None:
     files = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -70,7 +70,7 @@ def output_of(code: str, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def test_an_installed_plugin_is_found_and_its_version_counts_for_resume(
+def test_an_installed_plugin_is_found_and_its_code_counts_for_resume(
     tmp_path: Path,
 ) -> None:
     from adore.code_hash import code_hash
@@ -84,4 +84,7 @@ def test_an_installed_plugin_is_found_and_its_version_counts_for_resume(
     assert output_of(listed, tmp_path) == "False"
     install_plugin(tmp_path)
     assert output_of(listed, tmp_path) == "True"
-    assert output_of(hashed, tmp_path) != code_hash(prepare)
+    installed = output_of(hashed, tmp_path)
+    assert installed != code_hash(prepare)
+    (tmp_path / "shop_plugin.py").write_text(f"{PLUGIN}# changed\n")
+    assert output_of(hashed, tmp_path) != installed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -58,9 +59,22 @@ def code_hash(module: ModuleType) -> str:
             plugin_version = entry_point.dist.version
         plugin = f"{entry_point.value}=={plugin_version}"
         source_digest.update(plugin.encode())
+        for path in _plugin_files(entry_point.module):
+            source_digest.update(path.read_bytes())
 
     digest = source_digest.hexdigest()
     return f"{__version__}+{digest[:12]}"
+
+
+def _plugin_files(module: str) -> list[Path]:
+    """The Python files of a plugin: its module, or all of the module's package."""
+    spec = find_spec(module.partition(".")[0])
+    if spec is None or spec.origin is None:
+        return []
+    source = Path(spec.origin)
+    if source.name == "__init__.py":
+        return sorted(source.parent.rglob("*.py"))
+    return [source]
 
 
 def _files(module: str) -> list[Path]:

@@ -52,7 +52,22 @@ async def worker(url: str, number: int, items: list, outcomes: Counter) -> None:
                 print(f"failed {time.time():.1f} {text}", flush=True)
 
 
+async def first_answer(url: str) -> None:
+    """Wait until this pod may reach the router: policies reach a new pod after its start."""
+    begun = time.monotonic()
+    async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as client:
+        while True:
+            try:
+                await client.get("/healthz")
+                return
+            except httpx.TransportError:
+                if time.monotonic() > begun + 60:
+                    raise
+                await asyncio.sleep(0.2)
+
+
 async def flow(url: str, items: list) -> None:
+    await first_answer(url)
     outcomes: Counter = Counter()
     workers = [
         asyncio.create_task(worker(url, number, items, outcomes))

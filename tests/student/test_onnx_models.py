@@ -48,7 +48,7 @@ def test_the_exported_net_gives_torchs_logits(student, rows):
     found = session.run(
         ["grades", "states"], {name: one.numpy() for name, one in fed.items()}
     )
-    for one, wanted in zip(found, net(**fed), strict=True):
+    for one, wanted in zip(found, net(*fed.values()), strict=True):
         np.testing.assert_allclose(one, wanted.numpy(), atol=1e-4)
 
 

@@ -181,7 +181,7 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
     with up(StandIn()) as api:
         api.starts, api.looks = nodes, 10**9
         monkeypatch.setattr(kubernetes_client, "connect", lambda: api.client)
-        for word in ("made, 2 nodes", "kept"):
+        for word in ("created, 2 nodes", "kept"):
             output = dsl.Model(uri=str(tmp_path / "output"))
             metrics = dsl.Metrics()
             run_component(

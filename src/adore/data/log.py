@@ -154,16 +154,11 @@ def search_impressions(
     Returns:
         Whether there was something to add.
     """
-    action_names = set()
-    for search_row in rows:
-        action_name = search_row.get("action_name")
-        if isinstance(action_name, str):
-            action_names.add(action_name)
-    if any(
-        canonical_action(action_name, own) == "impression"
-        for action_name in action_names
-    ):
-        return False
+    action_names = _ActionNames(own)
+    for logged_row in rows:
+        action = action_names.canonical(logged_row.get("action_name"))
+        if action == "impression":
+            return False
 
     events = len(rows.good)
     common_fields = ("query_id", "user_query", "client_id", "timestamp")

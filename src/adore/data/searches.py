@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 
 from adore.data.queries import normalise_query
@@ -25,6 +25,26 @@ def text_id(text: str) -> str:
     return f"{normalised[:MAX_ID]}#{digest}"
 
 
+def _preferred(
+    normalised_texts: Iterable[tuple[str, str]], judged: Container[str]
+) -> dict[str, str]:
+    """Each text's query: of several with one text a judged one wins, then the first.
+
+    Args:
+        normalised_texts: id and normalised text of each query.
+        judged: ids with judgements.
+
+    Returns:
+        Normalised text to the query's id.
+    """
+    by_text: dict[str, str] = {}
+    for query_id, normalised in normalised_texts:
+        first = by_text.setdefault(normalised, query_id)
+        if query_id in judged and first not in judged:
+            by_text[normalised] = query_id
+    return by_text
+
+
 def merge_searches(
     queries: list[Row], judged: Iterable[str]
 ) -> tuple[list[Row], dict[str, str]]:
@@ -40,18 +60,17 @@ def merge_searches(
         The rows that stay, in order, and for every id that went the one that replaces it.
     """
     judged_ids = set(judged)
-    by_text: dict[str, str] = {}
-    for query_row in queries:
-        query_id = query_row["query_id"]
-        first = by_text.setdefault(_normalise(query_row["query"]), query_id)
-        if query_id in judged_ids and first not in judged_ids:
-            by_text[_normalise(query_row["query"])] = query_id
+    normalised_texts = [
+        (query_row["query_id"], _normalise(query_row["query"])) for query_row in queries
+    ]
+    by_text = _preferred(normalised_texts, judged_ids)
 
     remaining = []
     replaced = {}
-    for query_row in queries:
-        query_id = query_row["query_id"]
-        replacement = by_text[_normalise(query_row["query"])]
+    for query_row, (query_id, normalised) in zip(
+        queries, normalised_texts, strict=True
+    ):
+        replacement = by_text[normalised]
         if query_id in judged_ids or query_id == replacement:
             remaining.append(query_row)
         else:
@@ -81,14 +100,7 @@ class QueryFinder:
             self._text[query_row["query_id"]] = _normalise(query_row["query"])
         self._same = dict(same or {})
         self._searches = dict(searches or {})
-
-        # Of several queries with one text, a judged one wins, then the first.
-        preferred = set(judged)
-        self._by_text: dict[str, str] = {}
-        for query_id, normalised in self._text.items():
-            first = self._by_text.setdefault(normalised, query_id)
-            if query_id in preferred and first not in preferred:
-                self._by_text[normalised] = query_id
+        self._by_text = _preferred(self._text.items(), set(judged))
 
         self.trust_ids = True
         """False: the log's ids are not the shop's query ids, though some look alike."""

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
+from adore.data.queries import SPLITS
 from adore.data.rows import Row
 from adore.types import Grade
 
 __all__ = ["PairsPerQuery", "SplitStatistics", "TableStatistics", "summarise_tables"]
 
-SPLITS = ("train", "dev", "test")
 _TEXT_FIELDS = ("title", "brand", "category", "description")
 
 

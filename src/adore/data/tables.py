@@ -28,7 +28,7 @@ from adore.data.rows import Row, Rows
 from adore.data.searches import QueryFinder
 from adore.entities import decoded_values
 from adore.errors import DataError, MissingError, QuarantineError, check
-from adore.storage import copy_file, is_remote, local_copy
+from adore.storage import copy_file, local_copy
 
 __all__ = [
     "check_output",
@@ -386,11 +386,11 @@ def check_output(place: str) -> None:
 
 
 def write_file(frame: pl.DataFrame, place: str) -> None:
-    """Write one table file, aside and then renamed; the suffix says the format.
+    """Write one table file atomically; the suffix says the format.
 
     Args:
         frame: the table.
-        place: a path or an address; ``.jsonl``, ``.csv`` or ``.parquet``.
+        place: a path or an address; ``.jsonl``, ``.csv`` or ``.parquet``. Its folder is made.
 
     Raises:
         ConfigError: the file's suffix is of no format that can be written.
@@ -398,18 +398,11 @@ def write_file(frame: pl.DataFrame, place: str) -> None:
     """
     check_output(place)
     with tempfile.TemporaryDirectory() as folder:
-        local_path = Path(place)
-        if is_remote(place):
-            local_path = Path(folder) / local_path.name
-        local_path.parent.mkdir(parents=True, exist_ok=True)
-
-        # A reader sees the old file or the whole new one.
-        partial_path = local_path.with_name(f".{local_path.name}.partial")
+        local_path = Path(folder) / Path(place).name
         if local_path.suffix == ".jsonl":
-            frame.write_ndjson(partial_path)
+            frame.write_ndjson(local_path)
         elif local_path.suffix == ".csv":
-            frame.write_csv(partial_path)
+            frame.write_csv(local_path)
         else:
-            frame.write_parquet(partial_path)
-        partial_path.replace(local_path)
+            frame.write_parquet(local_path)
         copy_file(local_path, place)

@@ -263,8 +263,9 @@ def survey(catalogue: Catalogue) -> Survey:
         judged_pairs.append(_JudgedPair(judged.query_id, evidence, judged.grade))
 
     attributes = {attribute: AttributeCounts() for attribute in ATTRIBUTES}
+    types = set(reader.lexicon.types)
     for reading in items.values():
-        for attribute, values in _stated(reading, set(reader.lexicon.types)):
+        for attribute, values in _stated(reading, types):
             attributes[attribute].count_item(values)
     for reading in queries.values():
         for attribute, counts in attributes.items():

@@ -36,7 +36,7 @@ from adore.attributes.spans import (
 from adore.attributes.units import read_sizes, size_dimension
 from adore.attributes.word_reader import WordReader
 from adore.text import visible
-from adore.types import Item, ItemTerms, Reading, Value, WordIndex
+from adore.types import NO_WORDS, Item, ItemTerms, Reading, Value, WordIndex
 
 __all__ = ["ItemReader"]
 
@@ -49,7 +49,6 @@ _BRAND_WORDS = 8
 """Words at the beginning of a title that may be its brand."""
 _PACK_DIGITS = 6
 """Digits of a number of pieces; a longer number is an article number."""
-_NO_WORDS: Mapping[str, str] = {}
 
 
 class ItemReader(WordReader):
@@ -74,8 +73,10 @@ class ItemReader(WordReader):
         """
         texts, untrusted = item_texts(item, self.language)
         title, *body = texts
+        fits_match = self.language.fits.search(title.text)
+        accessories = self._accessories(title)
         collector = ValueCollector()
-        self._read_brand(item, title, collector)
+        self._read_brand(item, title, fits_match, collector)
         self._read_fields(item, collector)
         collector.extend("audience", self._audiences(item.category, "category"))
 
@@ -91,7 +92,9 @@ class ItemReader(WordReader):
 
         self._read_sizes_of_fields(item, collector)
         self._read_title_words(title, collector)
-        fits_texts = self._read_devices(title, collector)
+        self._read_maker_numbers(title, fits_match, collector)
+        is_part = bool(accessories)
+        fits_texts = self._read_devices(title, fits_match, is_part, collector)
         if "material" not in collector.values:
             for text in body:
                 self._read_materials(text, collector)
@@ -125,7 +128,7 @@ class ItemReader(WordReader):
             names=self._title_names(item.category, title, other_title_forms),
             category_names=self.lexicon.common.get(item.category, ()),
             field_heads=self._field_heads(custom_texts),
-            accessories=self._accessories(title),
+            accessories=accessories,
             guides=self._guides(category, title),
             absent=tuple(sorted(absent)),
         )
@@ -191,6 +194,7 @@ class ItemReader(WordReader):
         self,
         item: Item,
         title: TextSpan,
+        fits_match: re.Match[str] | None,
         collector: ValueCollector,
     ) -> None:
         """The brand's field, or else the first brand that the title names as its own."""
@@ -201,7 +205,6 @@ class ItemReader(WordReader):
 
         # A brand after *for* makes the thing that the item is used with.
         own_tokens = title.tokens
-        fits_match = self.language.fits.search(title.text)
         if fits_match:
             own_end = fits_match.start()
             own_tokens = [token for token in own_tokens if token.end <= own_end]
@@ -322,7 +325,7 @@ class ItemReader(WordReader):
     # -------------------------------------------------------------- title
 
     def _read_title_words(self, title: TextSpan, collector: ValueCollector) -> None:
-        """Colours, audiences, materials, series and makers' numbers."""
+        """Colours, audiences, materials and series."""
         # A brand's words say nothing of the thing (*Black & Decker*).
         brand_positions = set[int]()
         first_tokens = title.tokens[:_BRAND_WORDS]
@@ -344,13 +347,16 @@ class ItemReader(WordReader):
 
         for series_phrase in find_phrases(title.tokens, self._series, set()):
             collector.add_phrase("model", title, series_phrase)
-        self._read_maker_numbers(title, collector)
 
-    def _read_maker_numbers(self, title: TextSpan, collector: ValueCollector) -> None:
+    def _read_maker_numbers(
+        self,
+        title: TextSpan,
+        fits_match: re.Match[str] | None,
+        collector: ValueCollector,
+    ) -> None:
         """Makers' numbers of the item itself."""
         # A number after *for* is that of the thing which the item is used with.
         own_text = visible(title.text)
-        fits_match = self.language.fits.search(title.text)
         if fits_match:
             own_text = own_text[: fits_match.start()]
 
@@ -374,6 +380,8 @@ class ItemReader(WordReader):
     def _read_devices(
         self,
         title: TextSpan,
+        fits_match: re.Match[str] | None,
+        is_part: bool,
         collector: ValueCollector,
     ) -> list[TextSpan]:
         """Devices that the title names: the item itself, or what it is made for.
@@ -381,9 +389,7 @@ class ItemReader(WordReader):
         Returns:
             What follows *for*, if there is a *for*.
         """
-        fits_match = self.language.fits.search(title.text)
         own_end = fits_match.start() if fits_match else len(title.text)
-        is_part = bool(self._accessories(title))
         for mention in find_devices(visible(title.text)):
             begin = mention.start
             end = mention.end
@@ -463,7 +469,7 @@ def _word_indexes(
 
     indexes: dict[str, WordIndex] = {}
     for place, texts in texts_by_place.items():
-        forms_of_place = other_forms.get(place, _NO_WORDS)
+        forms_of_place = other_forms.get(place, NO_WORDS)
         words_by_stem = written_words(texts, forms_of_place)
         if words_by_stem:
             indexes[place] = WordIndex.from_words(words_by_stem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -101,12 +101,10 @@ class Lexicon:
         Returns:
             None if no category on the path has enough items.
         """
-        path = category
-        while path and path not in self.usual:
-            path = path.rpartition(" > ")[0]
-        if not path:
-            return None
-        return _frozen(self.usual[path])
+        for path in _paths_upwards(category):
+            if path in self.usual:
+                return _frozen(self.usual[path])
+        return None
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
@@ -159,6 +157,14 @@ def _paths_upwards(category: str) -> Iterator[str]:
         path = path.rpartition(" > ")[0]
 
 
+@dataclass(slots=True)
+class _CategoryTitles:
+    """Titles of one category: how many they are, and how many of them have each stem."""
+
+    count: int = 0
+    stem_counts: Counter[str] = field(default_factory=Counter)
+
+
 class _Miner:
     """Mines one catalogue in one language.
 
@@ -180,6 +186,7 @@ class _Miner:
         language = self.language
         product_types = self._product_types()
         frequency = self._frequency()
+        category_titles = self._category_titles()
 
         devices = self._phrases("compatibility")
         devices |= self._devices_of_titles()
@@ -196,8 +203,8 @@ class _Miner:
             series=tuple(sorted(series)),
             frequency=_repeated(frequency),
             items=len(items),
-            usual=self._category_words(0.0),
-            common=self._category_words(_COMMON_SHARE),
+            usual=self._category_words(category_titles, 0.0),
+            common=self._category_words(category_titles, _COMMON_SHARE),
             own=mine_custom_fields(items, language),
             codes=mine_codes(items, language),
             priced=is_priced,
@@ -239,25 +246,30 @@ class _Miner:
         phrases.discard("")
         return phrases
 
-    def _category_words(self, share: float) -> dict[str, tuple[str, ...]]:
-        """Category path to the words of at least such a share of its titles, of two at least."""
-        stem_counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        title_counts = Counter[str]()
+    def _category_titles(self) -> dict[str, _CategoryTitles]:
+        """Category path to its titles, for paths of enough titles, in order."""
+        titles_of: defaultdict[str, _CategoryTitles] = defaultdict(_CategoryTitles)
         for item, title in zip(self.items, self.titles, strict=True):
             stems = set(title)
             for path in _paths_upwards(item.category):
-                title_counts[path] += 1
-                path_counts = stem_counts[path]
-                path_counts.update(stems)
+                titles_of[path].count += 1
+                titles_of[path].stem_counts.update(stems)
 
+        return {
+            path: titles
+            for path, titles in sorted(titles_of.items())
+            if titles.count >= _LEAST_TITLES
+        }
+
+    def _category_words(
+        self, category_titles: Mapping[str, _CategoryTitles], share: float
+    ) -> dict[str, tuple[str, ...]]:
+        """Category path to the words of at least such a share of its titles, of two at least."""
         words_of: dict[str, tuple[str, ...]] = {}
-        for path, title_count in sorted(title_counts.items()):
-            if title_count < _LEAST_TITLES:
-                continue
-            least_count = max(2, share * title_count)
+        for path, titles in category_titles.items():
+            least_count = max(2, share * titles.count)
             frequent = set[str]()
-            path_counts = stem_counts[path]
-            for stem, stem_count in path_counts.items():
+            for stem, stem_count in titles.stem_counts.items():
                 if stem_count >= least_count:
                     frequent.add(stem)
 

@@ -28,7 +28,7 @@ KEYWORD_STUFFED = "stuffed title"
 No evidence of such an item can be trusted.
 """
 
-ACCESSORY = "accessory"
+_ACCESSORY = "accessory"
 """The last word of a category of accessories, as a stem."""
 
 _LEAST_ENDING = 4
@@ -102,7 +102,7 @@ def _other_category(category: Mapping[str, str]) -> Outcome:
     """A conflict with a category; one that is called *Accessories* says that the item is one."""
     last_word = _last_word(category)
     relation: Relation = "value"
-    if last_word.value == ACCESSORY:
+    if last_word.value == _ACCESSORY:
         relation = "accessory"
     return Outcome("conflict", last_word, relation)
 

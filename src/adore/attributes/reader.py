@@ -205,8 +205,7 @@ class Reader(ItemReader):
         # The phrase is matched with those fields alone that have it as a value.
         for value_span in find_phrases(tokens, self._custom_values, used):
             query.add_phrase("feature", value_span)
-            value_tokens = tokens[value_span.first : value_span.stop]
-            phrase = " ".join(token.stem for token in value_tokens)
+            phrase = query.span.phrase(value_span)
             query.asked_fields[phrase] = self.lexicon.own[phrase]
 
     def _read_query_devices(self, query: QueryDraft) -> None:
@@ -219,11 +218,7 @@ class Reader(ItemReader):
                 query.add_phrase("compatibility", device_span)
                 continue
 
-            first_token = tokens[device_span.first]
-            last_token = tokens[device_span.stop - 1]
-            start = first_token.start
-            end = last_token.end
-            written = query.span.text[start:end]
+            written = query.span.quote(device_span)
             device = parse_device(written)
             if device is None or not device.is_model:
                 continue

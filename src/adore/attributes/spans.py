@@ -48,6 +48,18 @@ class TextSpan(NamedTuple):
         """One of its words as it is written."""
         return self.text[token.start : token.end]
 
+    def phrase(self, span: TokenSpan) -> str:
+        """Stems of some of its words, joined by one space."""
+        return " ".join(token.stem for token in self.tokens[span.first : span.stop])
+
+    def quote(self, span: TokenSpan) -> str:
+        """Some of its words as they are written, with what stands between them."""
+        first_token = self.tokens[span.first]
+        last_token = self.tokens[span.stop - 1]
+        begin = first_token.start
+        end = last_token.end
+        return self.text[begin:end]
+
 
 def text_span(where: str, text: str, language: Language) -> TextSpan:
     """Cut a text into words.
@@ -205,15 +217,8 @@ class ValueCollector:
             text_span: that has the phrase.
             span: the words of the phrase.
         """
-        phrase_tokens = text_span.tokens[span.first : span.stop]
-        stems = [token.stem for token in phrase_tokens]
-        value = " ".join(stems)
-
-        first_token = phrase_tokens[0]
-        last_token = phrase_tokens[-1]
-        begin = first_token.start
-        end = last_token.end
-        quote = text_span.text[begin:end]
+        value = text_span.phrase(span)
+        quote = text_span.quote(span)
         self.add(attribute, value, quote, text_span.where)
 
     def collected(self) -> dict[str, tuple[Value, ...]]:
@@ -240,9 +245,8 @@ def written_words(
     """
     words_by_stem = dict(others)
     for item_text in texts:
-        text = item_text.text
         for token in item_text.tokens:
-            written = text[token.start : token.end]
+            written = item_text.written(token)
             words_by_stem.setdefault(token.stem, written)
     return words_by_stem
 

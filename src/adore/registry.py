@@ -7,11 +7,11 @@ module, which is imported before the first look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from adore.errors import ConfigError, check
+from adore.errors import check
 
 __all__ = ["PLUGINS", "Registry", "load_plugins", "plugins"]
 
@@ -80,20 +80,6 @@ class Registry(Generic[T]):
         self._parts[name] = part
         return part
 
-    def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that registers what it decorates under a name.
-
-        Args:
-            name: its word in profiles, tables and error texts.
-
-        Returns:
-            The decorator; it returns the part unchanged.
-
-        Raises:
-            ConfigError: the name is taken by another part.
-        """
-        return lambda part: self.add(name, part)
-
     def remove(self, name: str) -> None:
         """Forget a part; tests use it to leave no trace."""
         del self._parts[name]
@@ -127,7 +113,6 @@ class Registry(Generic[T]):
             name,
             must=f"one of: {', '.join(self._parts)}",
             fix="choose one of them",
-            error=ConfigError,
         )
         return self._parts[name]
 

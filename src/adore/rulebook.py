@@ -267,6 +267,9 @@ class RuleBook:
     def _word_caps(self, evidence: Sequence[Evidence]) -> list[_Cap]:
         """The cap of a pair in which too many of the query's other words are not found."""
         feature_rule = self._rule_of("feature")
+        if feature_rule is None or self.unread == Grade.EXACT:
+            return []
+
         words = 0
         missing = []
         for piece in evidence:
@@ -278,8 +281,6 @@ class RuleBook:
             return []
         # One missing word is little against an item of the right type.
         if len(missing) < 2 and self._type_state(evidence) == "match":
-            return []
-        if feature_rule is None or self.unread == Grade.EXACT:
             return []
         return [
             _Cap(self.unread, feature_rule.id, f"words not found: {', '.join(missing)}")

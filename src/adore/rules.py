@@ -154,7 +154,6 @@ class Rule(BaseModel):
         if state == "unknown":
             return LABELS[self.on_missing]
 
-        # The reader writes what an item is an accessory of behind that word.
         if self.accessory and evidence.relation == "accessory":
             return LABELS[self.accessory]
         return LABELS[self.on_conflict]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 __all__ = [
@@ -11,7 +11,9 @@ __all__ = [
     "HasStems",
     "TextValue",
     "Token",
+    "any_of",
     "is_trustworthy",
+    "longest_first",
     "phrases_up_to",
     "tokenize",
     "visible",
@@ -173,3 +175,32 @@ def word_stems(text: str, language: HasStems) -> list[str]:
         ['une', 'tass', 'a', 'caf', 'anse']
     """
     return [token.stem for token in tokenize(text, language)]
+
+
+def longest_first(words: Iterable[str]) -> list[str]:
+    """Sort words for a pattern, which takes the first alternative that matches.
+
+    Args:
+        words: in any order.
+
+    Returns:
+        The longest first; those of one length in the order of the alphabet.
+    """
+    alphabetical = sorted(words)
+    return sorted(alphabetical, key=len, reverse=True)
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Write an alternation for a pattern, the longest word first.
+
+    Args:
+        words: as they are written.
+
+    Returns:
+        The alternation, without a group around it.
+
+    Example:
+        >>> any_of(["m", "mm", "ml"])
+        'ml|mm|m'
+    """
+    return "|".join(map(re.escape, longest_first(words)))

@@ -14,6 +14,7 @@ import yaml
 from adore.attributes.language import AbsenceWords, Language
 from adore.attributes.stemming import Stems, lower_form
 from adore.errors import ConfigError
+from adore.text import any_of, longest_first
 
 __all__ = ["PACKS", "foreign_field", "listed_in_all_packs", "load_language"]
 
@@ -350,32 +351,20 @@ def _shortest_of_each(*lists: list[str]) -> Iterator[str]:
 # ------------------------------------------------------------------ patterns
 
 
-def _longest_first(word: str) -> tuple[int, str]:
-    """Sort key: a pattern takes the first alternative that matches."""
-    return -len(word), word
-
-
-def _any_of(words: Collection[str]) -> str:
-    """An alternation, the longest first."""
-    longest_first = sorted(words, key=_longest_first)
-    return "|".join(map(re.escape, longest_first))
-
-
 def _phrases(
     phrases: Collection[str], before: str = r"\b", after: str = r"\b"
 ) -> re.Pattern[str]:
     """Any of the phrases."""
     if not phrases:
         return _NEVER
-    return re.compile(rf"{before}(?:{_any_of(phrases)}){after}", re.IGNORECASE)
+    return re.compile(rf"{before}(?:{any_of(phrases)}){after}", re.IGNORECASE)
 
 
 def _markers(phrases: Collection[str]) -> re.Pattern[str]:
     """Phrases with any spacing: between words as many spaces, around a mark none or some."""
     if not phrases:
         return _NEVER
-    longest_first = sorted(phrases, key=_longest_first)
-    patterns = list(map(_marker, longest_first))
+    patterns = list(map(_marker, longest_first(phrases)))
     return re.compile(rf"(?<![\w/])(?:{'|'.join(patterns)})", re.IGNORECASE)
 
 
@@ -404,7 +393,7 @@ def _free(
     """
     if not endings:
         return _NEVER
-    any_ending = _any_of(endings)
+    any_ending = any_of(endings)
     if joined:
         pattern = rf"(?<![\w-])([^\W\d_]{{2,30}}?)-?(?:{any_ending})\b"
         return re.compile(pattern, re.IGNORECASE)
@@ -422,7 +411,7 @@ def _less(endings: Collection[str], roots: Collection[str]) -> re.Pattern[str]:
     """``strapless``."""
     if not endings or not roots:
         return _NEVER
-    pattern = rf"\b({_any_of(roots)})(?:{_any_of(endings)})\b"
+    pattern = rf"\b({any_of(roots)})(?:{any_of(endings)})\b"
     return re.compile(pattern, re.IGNORECASE)
 
 
@@ -430,7 +419,7 @@ def _adjective(words: Collection[str], endings: Collection[str]) -> re.Pattern[s
     """Some words, and any word with one of the endings."""
     patterns = list(map(re.escape, sorted(words)))
     if endings:
-        patterns.append(rf"\w{{3,}}(?:{_any_of(endings)})")
+        patterns.append(rf"\w{{3,}}(?:{any_of(endings)})")
     if not patterns:
         return _NEVER
     return re.compile("|".join(patterns))

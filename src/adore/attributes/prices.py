@@ -6,7 +6,7 @@ Amounts are read by price-parser.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from price_parser import Price as Parsed
 
 from adore.attributes.currencies import CURRENCY_OF, codes_of, read_currency
-from adore.text import visible
+from adore.text import any_of, visible
 from adore.types import Item, Value
 
 __all__ = [
@@ -37,17 +37,10 @@ PRICE = "price:"
 _AMBIGUOUS = frozenset(("ft", "fr.", "try", "rs", "zl"))
 """Also a foot, Friday, a verb: a currency only in a price field."""
 
-
-def _any_of(names: Iterable[str]) -> str:
-    alphabetical = sorted(names)
-    longest_first = sorted(alphabetical, key=len, reverse=True)
-    return "|".join(map(re.escape, longest_first))
-
-
 _CLEAR_NAMES = CURRENCY_OF.keys() - _AMBIGUOUS
 _SIGNS = {name for name in _CLEAR_NAMES if not name[-1].isalnum()}
-_SIGN = _any_of(_SIGNS | {"chf", "eur", "usd", "gbp"})
-_WORD = _any_of(_CLEAR_NAMES)
+_SIGN = any_of(_SIGNS | {"chf", "eur", "usd", "gbp"})
+_WORD = any_of(_CLEAR_NAMES)
 _NUMBER = (
     r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?"
 )

@@ -35,10 +35,12 @@ def features():
 
 def _raw(features, query, items, evidence=None):
     vectors = np.full((max(len(items), 1), 4), 0.5)[: len(items)]
+    evidence = evidence or [()] * len(items)
     return features.raw(
         query,
         items,
-        evidence or [()] * len(items),
+        evidence,
+        np.array([states_of(of_item) for of_item in evidence]),
         Vectors(np.full(4, 0.5), vectors, vectors),
     )
 

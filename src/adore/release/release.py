@@ -14,6 +14,7 @@ from adore.attributes.evidence import language_of
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
 from adore.storage import local_copy, write_json
+from adore.student.export import CARD
 from adore.student.known import copy_info, info_of
 from adore.student.rankers import baseline_kinds, save_baseline
 from adore.types import item_from_row
@@ -61,7 +62,7 @@ def _control(
 
 
 def _variant(folder: Path) -> dict[str, Any]:
-    model_card = json.loads((folder / "card.json").read_text("utf-8"))
+    model_card = json.loads((folder / CARD).read_text("utf-8"))
     return {
         "folder": f"variants/{folder.name}",
         "kind": model_card["kind"],

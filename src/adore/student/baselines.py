@@ -15,7 +15,6 @@ from adore.student.fields import query_text, title_text, typed_text
 from adore.student.onnx_models import copy_encoder
 from adore.student.ranker_kinds import (
     RANKERS,
-    TEXT_INDEX,
     BaselineSource,
     RankerFolder,
     RankerKind,
@@ -196,8 +195,7 @@ class HybridBaseline(Baseline):
 def _write_text_index(source: BaselineSource, folder: Path) -> None:
     """Write BM25's statistics of the catalogue."""
     language = load_language(source.language)
-    index = TextIndex.build(source.items, language)
-    (folder / TEXT_INDEX).write_text(index.to_json(), "utf-8")
+    TextIndex.build(source.items, language).save(folder)
 
 
 def _write_encoder(source: BaselineSource, folder: Path) -> None:

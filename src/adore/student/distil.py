@@ -21,6 +21,7 @@ from adore.measures import expected_gain
 from adore.progress import progress
 from adore.rulebook import RULEBOOK_FILE, RuleBook
 from adore.storage import delete, write_json
+from adore.student.export import CARD
 from adore.student.settings import ForestConfig, NetConfig
 from adore.types import Grade, item_from_row
 
@@ -85,7 +86,7 @@ def write_inputs(
         ConfigError: the rule book is not valid.
     """
     from adore.student.export import quantise_encoder
-    from adore.student.inputs import copy_rulebook, save_readings
+    from adore.student.inputs import save_readings
     from adore.student.known import copy_info, save_items
     from adore.student.onnx_models import copy_encoder
     from adore.student.text_index import TextIndex
@@ -95,9 +96,9 @@ def write_inputs(
 
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
     lexicon = Lexicon.from_json((output / "lexicon.json").read_text("utf-8"))
-    index = TextIndex.build(items, load_language(lexicon.language))
-    (output / "text_index.json").write_text(index.to_json(), "utf-8")
-    rulebook = copy_rulebook(str(prepared / RULEBOOK_FILE), output)
+    TextIndex.build(items, load_language(lexicon.language)).save(output)
+    shutil.copyfile(prepared / RULEBOOK_FILE, output / RULEBOOK_FILE)
+    rulebook = RuleBook.load(str(output / RULEBOOK_FILE))
 
     save_readings(items, evidence, output)
     save_items(items, output)
@@ -185,7 +186,7 @@ def _card(
 
 def _write_card_page(folder: Path) -> None:
     """``card.md``: the card for people."""
-    card_text = (folder / "card.json").read_text("utf-8")
+    card_text = (folder / CARD).read_text("utf-8")
     card = json.loads(card_text)
 
     page_title = f"# {card['name']} {card['version']}"
@@ -274,9 +275,8 @@ def run(
     write_table(_dev_scores(dev_lists, calibrated, grades), output, "scores")
 
     learnt_from = train_lists
-    if config.refit:
-        learnt_from = [*train_lists, *dev_lists]
     if config.refit and dev_rows:
+        learnt_from = [*train_lists, *dev_lists]
         fitted = fitting.refit(train_rows, dev_rows, config, curve)
 
     export_net(fitted.net, output)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from adore.types import Item
 
 __all__ = [
+    "CARD",
     "export_catalogue",
     "export_encoder",
     "export_net",
@@ -25,7 +26,10 @@ __all__ = [
     "seal",
 ]
 
-_SEALS = frozenset({"hashes.json", "card.json"})
+CARD = "card.json"
+"""Says what a ranker is and how it was made."""
+_HASHES = "hashes.json"
+_SEALS = frozenset({_HASHES, CARD})
 
 
 def _export(
@@ -188,6 +192,6 @@ def seal(folder: Path, card: Mapping[str, Any]) -> str:
     short_digest = digest[:12]
     version = f"{card['name']}-{short_digest}"
 
-    write_json(file_hashes, folder / "hashes.json")
-    write_json({**card, "version": version}, folder / "card.json")
+    write_json(file_hashes, folder / _HASHES)
+    write_json({**card, "version": version}, folder / CARD)
     return version

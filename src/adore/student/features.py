@@ -143,6 +143,7 @@ class ListFeatures:
         query: str,
         items: Sequence[Item],
         evidence: Sequence[Sequence[Evidence]],
+        states: np.ndarray,
         vectors: Vectors,
         members: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -152,6 +153,7 @@ class ListFeatures:
             query: the query's text.
             items: the list.
             evidence: per item.
+            states: per item, see :func:`states_of`. Shape [items, attributes].
             vectors: of the query and of the items.
             members: the items that make the list; default: all. Boolean, shape [items].
 
@@ -187,7 +189,10 @@ class ListFeatures:
         standardised = standardise(first_scores, first_scores[members])[:, 0]
         context = context_features(vectors, standardised, title_idfs, members)
 
-        evidence_features = np.array([self._evidence(of_item) for of_item in evidence])
+        evidence_rows = []
+        for of_item, states_row in zip(evidence, states, strict=True):
+            evidence_rows.append(self._evidence(of_item, states_row))
+        evidence_features = np.array(evidence_rows)
         return np.hstack(
             [
                 text_features,
@@ -286,7 +291,7 @@ class ListFeatures:
             )
         return np.array(feature_rows).reshape(len(items), len(_FIELD))
 
-    def _evidence(self, evidence: Sequence[Evidence]) -> np.ndarray:
+    def _evidence(self, evidence: Sequence[Evidence], states: np.ndarray) -> np.ndarray:
         """(len(_SUMS) + 2 attributes,): weights by state, the rules' verdict, states one-hot."""
         weights = self.rulebook.weights
         weight_sums = dict.fromkeys(STATES, 0.0)
@@ -303,7 +308,7 @@ class ListFeatures:
 
         # Unknown and not asked are both zeros.
         one_hot = []
-        for state in states_of(evidence):
+        for state in states:
             one_hot.append(float(state == 0))
             one_hot.append(float(state == 1))
         return np.array([*weight_shares, *verdict, *one_hot])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from adore.artifacts import read_table
 from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.rulebook import RULEBOOKS, RuleBook
+from adore.rulebook import RULEBOOK_FILE, RuleBook
 from adore.student.context import Vectors
 from adore.student.features import ListFeatures, states_of, with_z
 from adore.student.fields import query_text, title_text, typed_text
@@ -24,25 +23,29 @@ from adore.student.onnx_models import OnnxEncoder
 from adore.student.text_index import TextIndex
 from adore.types import Evidence, Item, Reading
 
-__all__ = ["Inputs", "ItemReader", "ListInputs", "copy_rulebook", "save_readings"]
+__all__ = ["Inputs", "ItemReader", "ListInputs", "save_readings"]
 
 _MAX_CACHED = 50_000
 _READINGS = "readings.json.gz"
-_RULEBOOK = "rulebook.yaml"
 _Texts = tuple[object, ...]
 """Everything that is read of an item."""
 
 
-def _content_hash(item: Item) -> str:
-    """Hash of everything that is read of an item, whatever the order of its attributes."""
-    all_texts = (
+def _texts(item: Item) -> _Texts:
+    """Everything that is read of an item but its attributes."""
+    return (
         item.title,
         item.brand,
         item.category,
         item.description,
         item.bullet_points,
     )
-    content = repr((*all_texts, sorted(item.attributes.items())))
+
+
+def _content_hash(item: Item) -> str:
+    """Hash of everything that is read of an item, whatever the order of its attributes."""
+    in_order = sorted(item.attributes.items())
+    content = repr((*_texts(item), in_order))
     encoded = content.encode("utf-8", "replace")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
@@ -82,28 +85,6 @@ def _saved_readings(folder: Path) -> dict[str, str]:
     return dict(json.loads(readings_text))
 
 
-def copy_rulebook(name: str, folder: Path) -> RuleBook:
-    """Put the rule book's file into a student's folder and load it.
-
-    Args:
-        name: a YAML file, or the name of one of the rule books that come with ADORE.
-        folder: the student's.
-
-    Returns:
-        The rule book.
-
-    Raises:
-        MissingError: there is no such rule book.
-        ConfigError: the rule book is not valid.
-    """
-    source = RULEBOOKS / f"{name}.yaml"
-    if name.endswith((".yaml", ".yml")):
-        source = Path(name)
-    target = folder / _RULEBOOK
-    shutil.copyfile(source, target)
-    return RuleBook.load(str(target))
-
-
 class ItemReader:
     """Evidence for a list; an item's reading is cached by its content.
 
@@ -134,15 +115,8 @@ class ItemReader:
 
     def _read(self, item: Item) -> Reading:
         """The reading of an item, cached."""
-        all_texts = (
-            item.title,
-            item.brand,
-            item.category,
-            item.description,
-            item.bullet_points,
-        )
         # Cheaper than the content's hash, and needed in every request.
-        cache_key = (*all_texts, str(item.attributes))
+        cache_key = (*_texts(item), str(item.attributes))
         cached = self._cache.get(cache_key)
         if cached is not None:
             return cached
@@ -202,9 +176,8 @@ class ListInputs:
         lexicon = Lexicon.from_json(lexicon_text)
         self.reader = ItemReader(lexicon, _saved_readings(folder))
 
-        index_text = (folder / "text_index.json").read_text("utf-8")
-        index = TextIndex.from_json(index_text)
-        rulebook = RuleBook.load(str(folder / _RULEBOOK))
+        index = TextIndex.load(folder)
+        rulebook = RuleBook.load(str(folder / RULEBOOK_FILE))
         self.features = ListFeatures(index, rulebook)
 
         self.encoder = OnnxEncoder(folder, threads=threads, precision=precision)
@@ -252,14 +225,15 @@ class ListInputs:
         if evidence is None:
             evidence = self.reader.evidence(query, items)
         vectors = self.vectors(query, items)
+        states = np.array([states_of(of_item) for of_item in evidence])
 
-        raw_features = self.features.raw(query, items, evidence, vectors, members)
+        raw_features = self.features.raw(
+            query, items, evidence, states, vectors, members
+        )
         reference = raw_features
         if members is not None:
             reference = raw_features[members]
         matrix = with_z(raw_features, reference)
         if not self._has_context:
             matrix = self.features.alone(matrix)
-
-        states = np.array([states_of(of_item) for of_item in evidence])
         return Inputs(matrix, vectors.products(), states)

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 from adore.errors import DataError, MissingError
 from adore.registry import Registry
+from adore.student.export import CARD
 from adore.student.onnx_models import OnnxEncoder
 from adore.student.text_index import TextIndex
 from adore.types import Item, Score
 
 __all__ = [
-    "CARD",
     "RANKERS",
     "BaselineSource",
     "Ranker",
@@ -27,9 +27,6 @@ __all__ = [
     "RankerKind",
     "baseline_kinds",
 ]
-
-CARD = "card.json"
-TEXT_INDEX = "text_index.json"
 
 
 class Ranker(Protocol):
@@ -114,8 +111,7 @@ class RankerFolder:
 
     def text_index(self) -> TextIndex:
         """BM25's statistics of the catalogue."""
-        index_text = (self.path / TEXT_INDEX).read_text("utf-8")
-        return TextIndex.from_json(index_text)
+        return TextIndex.load(self.path)
 
     def encoder(self) -> OnnxEncoder:
         """The text encoder in full precision.

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,10 @@ from adore.student.fields import full_text, query_text, title_text
 from adore.text import word_stems
 from adore.types import Item
 
-__all__ = ["TextIndex", "TextScores", "WordStatistics"]
+__all__ = ["TEXT_INDEX", "TextIndex", "TextScores", "WordStatistics"]
 
+TEXT_INDEX = "text_index.json"
+"""File of a ranker's folder."""
 K1 = 1.2
 """How soon a word that is repeated adds no more."""
 B = 0.75
@@ -147,6 +150,26 @@ class TextIndex:
             full_texts=WordStatistics(**fields["full_texts"]),
             language_code=fields["language_code"],
         )
+
+    def save(self, folder: Path) -> None:
+        """Write the index into a ranker's folder.
+
+        Args:
+            folder: the ranker's.
+        """
+        (folder / TEXT_INDEX).write_text(self.to_json(), "utf-8")
+
+    @staticmethod
+    def load(folder: Path) -> TextIndex:
+        """Read what :meth:`save` wrote.
+
+        Args:
+            folder: the ranker's.
+
+        Returns:
+            The index.
+        """
+        return TextIndex.from_json((folder / TEXT_INDEX).read_text("utf-8"))
 
     def counts(self, text: str) -> Counter[str]:
         """Word counts of a text, cached."""

@@ -19,6 +19,7 @@ from adore.evaluation.scores import (
     check_scores,
     judged_scores,
     parse_judgements,
+    values_by_system,
 )
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
 from adore.measures import MEASURES, RankingMeasure, confusion, mean
@@ -228,9 +229,7 @@ def who_wins(
     Raises:
         ConfigError: a value is not finite.
     """
-    # A query that one system lacks is left out for all.
-    by_system = per_query.pivot(on="system", index="query_id", values="value")
-    complete = by_system.sort("query_id").drop_nulls()
+    complete = values_by_system(per_query)
     if challenger not in complete.columns or not complete.height:
         return []
 

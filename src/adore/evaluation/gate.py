@@ -14,6 +14,7 @@ from pydantic import Field
 from adore.artifacts import read_table
 from adore.config import StageConfig
 from adore.evaluation.evaluate import HARD, RANKING, SIDE
+from adore.evaluation.scores import values_by_system
 from adore.evaluation.slices import ALL
 from adore.significance import Difference, paired
 from adore.storage import write_json
@@ -157,11 +158,9 @@ def champion_of(measures: pl.DataFrame, config: Config) -> str:
     return str(baseline_names[0])
 
 
-def _values_by_system(per_query: pl.DataFrame, slice_name: str) -> pl.DataFrame:
+def _test_values(per_query: pl.DataFrame, slice_name: str) -> pl.DataFrame:
     """Test nDCG@10: a row per query, a column per system, complete rows only."""
-    test_values = per_query.filter(split="test", slice=slice_name)
-    by_system = test_values.pivot(on="system", index="query_id", values="value")
-    return by_system.sort("query_id").drop_nulls()
+    return values_by_system(per_query.filter(split="test", slice=slice_name))
 
 
 def _slice_checks(
@@ -170,7 +169,7 @@ def _slice_checks(
     """One check per slice that has enough judged queries."""
     checks = []
     for slice_name in sorted(set(per_query["slice"].unique()) - {ALL}):
-        slice_values = _values_by_system(per_query, slice_name)
+        slice_values = _test_values(per_query, slice_name)
         systems = set(slice_values.columns)
         is_measured = {config.challenger, champion} <= systems
         if not is_measured or slice_values.height < config.min_queries:
@@ -229,7 +228,7 @@ def decide(
         reason = "no baseline was scored on judged queries: there is nothing to beat"
         return GateReport(False, champion, (reason,))
 
-    test_values = _values_by_system(per_query, ALL)
+    test_values = _test_values(per_query, ALL)
     systems = set(test_values.columns)
     is_measured = {config.challenger, champion} <= systems
     if not is_measured or test_values.height < 2:

@@ -7,7 +7,13 @@ import polars as pl
 from adore.errors import DataError, check
 from adore.types import PAIR, Grade
 
-__all__ = ["check_no_duplicates", "check_scores", "judged_scores", "parse_judgements"]
+__all__ = [
+    "check_no_duplicates",
+    "check_scores",
+    "judged_scores",
+    "parse_judgements",
+    "values_by_system",
+]
 
 _GRADES = [float(grade) for grade in Grade]
 
@@ -168,3 +174,16 @@ def judged_scores(
     human_grades = judgements.select(*PAIR, "grade")
     joined = human_grades.join(score_columns, on=PAIR, how="left")
     return joined.sort(PAIR)
+
+
+def values_by_system(per_query: pl.DataFrame) -> pl.DataFrame:
+    """Put the values of all systems side by side.
+
+    Args:
+        per_query: columns system, query_id, value; of one split and slice.
+
+    Returns:
+        A row per query, a column per system. A query that one system lacks is left out.
+    """
+    by_system = per_query.pivot(on="system", index="query_id", values="value")
+    return by_system.sort("query_id").drop_nulls()

@@ -23,6 +23,7 @@ from adore.data.tables import (
     write_file,
 )
 from adore.errors import DataError, check
+from adore.parquet import schema_of
 from adore.progress import progress
 from adore.storage import local_copy
 from adore.student.rankers import (
@@ -37,16 +38,6 @@ from adore.types import PAIR, Item, Score, by_letter, item_from_row
 
 __all__ = ["Config", "run", "score_files", "score_pairs"]
 
-_COLUMNS: dict[str, type[pl.DataType]] = {
-    "query_id": pl.String,
-    "item_id": pl.String,
-    "score": pl.Float64,
-    "grade": pl.Int64,
-    "p_E": pl.Float64,
-    "p_S": pl.Float64,
-    "p_C": pl.Float64,
-    "p_I": pl.Float64,
-}
 _Row = dict[str, Any]
 
 
@@ -209,7 +200,9 @@ def score_pairs(
 
     distinct = wanted.unique(maintain_order=True)
     score_rows = _score_lists(load_ranker(student), catalogue, texts, distinct)
-    score_table = pl.DataFrame(score_rows, schema=_COLUMNS)
+    schema = schema_of("scores")
+    del schema["system"]
+    score_table = pl.DataFrame(score_rows, schema=schema)
     return wanted.join(score_table, on=PAIR, how="left", maintain_order="left")
 
 

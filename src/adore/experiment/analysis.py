@@ -13,11 +13,12 @@ from adore.experiment.comparison import (
     compare_metrics,
     count_users,
     method_of,
+    rule_alpha,
     sample_ratio_p,
 )
 from adore.experiment.design import FOREVER, Design
 from adore.experiment.exposure_check import check_exposures, register_texts
-from adore.experiment.metrics import METRICS, rule_count
+from adore.experiment.metrics import METRICS
 from adore.experiment.result import ExperimentResult
 
 if TYPE_CHECKING:
@@ -65,9 +66,8 @@ def per_user(db: duckdb.DuckDBPyConnection, design: Design) -> pl.DataFrame:
     return frame
 
 
-def _too_few(design: Design, users: pl.DataFrame) -> dict[str, int]:
+def _too_few(design: Design, counts: dict[str, int]) -> dict[str, int]:
     """Users of the variants that have fewer than the design requires."""
-    counts = count_users(users)
     too_few = {}
     for variant in design.weights:
         count = counts.get(variant, 0)
@@ -87,12 +87,10 @@ def _mismatch(users: pl.DataFrame) -> dict[str, float]:
 
 def _failing(design: Design, users: pl.DataFrame, mismatch: dict[str, float]) -> str:
     """That the challenger significantly fails to answer for its users; empty if it answers."""
-    if _too_few(design, users):
+    if _too_few(design, count_users(users)):
         return ""
 
-    # Bonferroni: all rules together err at most as often as the design allows.
-    alpha = design.alpha / rule_count()
-    more_than_control = compare_any_look(users, "wrong", alpha)
+    more_than_control = compare_any_look(users, "wrong", rule_alpha(design))
     if more_than_control.low <= 0:
         return ""
     shares = {variant: f"{share:.1%}" for variant, share in mismatch.items()}
@@ -125,7 +123,7 @@ def _compare(
         watched = f", watched for {design.window_hours:g} hours"
     counts = count_users(settled)
     result = replace(result, users=counts)
-    too_few = _too_few(design, settled)
+    too_few = _too_few(design, counts)
     if too_few:
         return replace(
             result,

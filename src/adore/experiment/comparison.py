@@ -17,6 +17,7 @@ __all__ = [
     "compare_metrics",
     "count_users",
     "method_of",
+    "rule_alpha",
     "sample_ratio_p",
 ]
 
@@ -35,6 +36,20 @@ def count_users(users: pl.DataFrame) -> dict[str, int]:
     """
     table = users.group_by("variant").len().sort("variant")
     return {str(variant): int(count) for variant, count in table.iter_rows()}
+
+
+def rule_alpha(design: Design) -> float:
+    """Share the design's ``alpha`` among all rules that decide.
+
+    By Bonferroni, all of them together err at most as often as the design allows.
+
+    Args:
+        design: names ``alpha``.
+
+    Returns:
+        How often one rule may err.
+    """
+    return design.alpha / rule_count()
 
 
 def compare_any_look(
@@ -125,8 +140,7 @@ def compare_metrics(design: Design, users: pl.DataFrame) -> dict[str, MetricEffe
     if not design.sequential:
         return _compare_one_look(users, happened, design.alpha)
 
-    # Bonferroni: all rules together err at most as often as the design allows.
-    alpha = design.alpha / rule_count()
+    alpha = rule_alpha(design)
     effects = {}
     for metric in happened:
         effects[metric.name] = compare_any_look(
@@ -151,7 +165,7 @@ def method_of(design: Design) -> str:
         )
 
     rules = rule_count()
-    level = 1 - design.alpha / rules
+    level = 1 - rule_alpha(design)
     return (
         f"asymptotic confidence sequences at {level:.2%}, "
         f"so that all {rules} rules together "

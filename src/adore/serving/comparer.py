@@ -61,23 +61,18 @@ class Comparer:
     def __init__(self, catalogue: str | None, variants: Mapping[str, Variant]) -> None:
         self.items: list[ItemFields] = []
         self.variants = variants
-        self.titles: dict[str, str] = {}
-        self._places: dict[str, int] = {}
         if catalogue:
             self.items = _read_catalogue(catalogue)
-        for position, item_row in enumerate(self.items):
-            item_id = item_row["item_id"]
-            self.titles[item_id] = item_row["title"][:MAX_PAGE_TITLE]
-            self._places[item_id] = position
+        self._by_id = {item_row["item_id"]: item_row for item_row in self.items}
         if self.items:
             self._index = _build_index(self.items)
 
     def get(self, item_id: str) -> Item | None:
         """An item of the catalogue, or None."""
-        position = self._places.get(item_id)
-        if position is None:
+        item_row = self._by_id.get(item_id)
+        if item_row is None:
             return None
-        return item_from_row(dict(self.items[position]))
+        return item_from_row(dict(item_row))
 
     def find(self, query: str, count: int) -> list[ItemFields]:
         """Retrieve the items that share a word with the query.
@@ -144,8 +139,8 @@ class Comparer:
             answer["items"], key=lambda scored_item: -scored_item["score"]
         )
         for scored_item in best_first[:PAGE_ITEMS]:
-            shown_title = self.titles[scored_item["item_id"]]
-            first_items.append({**scored_item, "title": shown_title})
+            title = self._by_id[scored_item["item_id"]]["title"]
+            first_items.append({**scored_item, "title": title[:MAX_PAGE_TITLE]})
         return {
             "model_version": answer["model_version"],
             "items": first_items,

@@ -151,7 +151,7 @@ class Log:
 
     def pieces(self) -> list[Path]:
         """Pieces that were put aside, oldest first."""
-        return sorted(self.path.parent.glob(f"{self.path.stem}.*.piece"))
+        return _pieces_of(self.path)
 
     def size(self) -> int:
         """Bytes of the file and its pieces."""
@@ -160,6 +160,11 @@ class Log:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _pieces_of(path: Path) -> list[Path]:
+    """Pieces that were put aside from a log, oldest first."""
+    return sorted(path.parent.glob(f"{path.stem}.*.piece"))
 
 
 def _size(path: Path) -> int:
@@ -280,7 +285,7 @@ def read_log(path: Path) -> tuple[list[Json], int]:
     Returns:
         All whole rows, and the number of torn lines.
     """
-    log_files = sorted(path.parent.glob(f"{path.stem}.*.piece"))
+    log_files = _pieces_of(path)
     if path.is_file():
         log_files.append(path)
     return _read_rows(log_files)

@@ -25,6 +25,7 @@ from prometheus_client import generate_latest
 from adore.data.dataset import DatasetInfo
 from adore.errors import AdoreError, RequestError, UnavailableError, check, fault_text
 from adore.experiment.assignment import assign
+from adore.experiment.design import CONTROL
 from adore.processes import exit_with_parent
 from adore.serving.comparer import Comparer
 from adore.serving.events import complete_event
@@ -51,7 +52,6 @@ __all__ = ["Router", "create_app", "main"]
 
 _LOGGER = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "static" / "index.html"
-CONTROL = "control"
 NOBODY = "none"
 """Served by no variant: the items went out as they came."""
 FAILURES_BEFORE_REST = 5.0

@@ -140,9 +140,9 @@ class Variant:
             RecursionError: the answer nests without end.
         """
         if not self.breaker.allows():
-            fix = "it is tried again soon"
             raise UnavailableError(
-                f"{self.name} == no answer {self.breaker.after} times, must answer; {fix}"
+                f"{self.name} == no answer {self.breaker.after} times, must answer; "
+                "it is tried again soon"
             )
         request_body = {"instances": [{"query": query, "items": items}]}
         try:

@@ -20,7 +20,7 @@ from adore import __version__
 from adore.code_hash import code_hash
 from adore.config import StageConfig
 from adore.errors import MissingError
-from adore.parquet import read_table, write_table
+from adore.parquet import read_shards, read_table, write_table
 from adore.progress import log_line
 from adore.storage import MANIFEST, delete, join, local_copy, open_output, write_json
 
@@ -33,6 +33,7 @@ __all__ = [
     "hash_tree",
     "key_of",
     "read_manifest",
+    "read_shards",
     "read_table",
     "resume_dir",
     "write_table",

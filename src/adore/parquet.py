@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     Schema = dict[str, pl.DataType]
 
-__all__ = ["read_table", "schema_of", "write_table"]
+__all__ = ["read_shards", "read_table", "schema_of", "write_table"]
 
 Row = dict[str, Any]
 """Value by column."""
@@ -123,3 +124,29 @@ def read_table(folder: str | Path, name: str) -> pl.DataFrame:
             f"table == {str(table_file)!r}, must be a complete Parquet file; "
             f"run its stage again ({error})"
         ) from error
+
+
+def read_shards(
+    folders: Iterable[str | Path], name: str, columns: Sequence[str]
+) -> pl.DataFrame:
+    """Read some columns of a table that several outputs hold, one after the other.
+
+    Args:
+        folders: the outputs' folders on this machine; at least one.
+        name: the table's name.
+        columns: which columns, in this order.
+
+    Returns:
+        The rows of all folders, in the order of the folders.
+
+    Raises:
+        MissingError: a folder has no such table.
+        DataError: a file is not a complete Parquet file.
+    """
+    import polars as pl
+
+    shards: list[pl.DataFrame] = []
+    for folder in folders:
+        shard = read_table(folder, name)
+        shards.append(shard.select(columns))
+    return pl.concat(shards)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from functools import lru_cache
@@ -30,6 +30,7 @@ __all__ = [
     "WordIndex",
     "by_letter",
     "item_from_row",
+    "items_by_id",
 ]
 
 T = TypeVar("T")
@@ -388,3 +389,19 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
             name: value for name, value in attributes.items() if value is not None
         },
     )
+
+
+def items_by_id(rows: Iterable[Mapping[str, Any]]) -> dict[str, Item]:
+    """Build every :class:`Item` of some rows.
+
+    Args:
+        rows: as :func:`item_from_row` takes them.
+
+    Returns:
+        Item by id, in the order of the rows.
+    """
+    items: dict[str, Item] = {}
+    for row in rows:
+        item = item_from_row(row)
+        items[item.item_id] = item
+    return items

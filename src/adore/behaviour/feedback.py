@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import read_table, write_table
+from adore.artifacts import read_shards, read_table, write_table
 from adore.behaviour.balance import Sign, balance_feedback
 from adore.behaviour.grade_model import GradeModel, fit_grade_model, trials
 from adore.behaviour.poisoning import PoisoningResult, flipped_shares
@@ -66,16 +66,12 @@ class Config(StageConfig):
 
 def _judged_pairs(prepared: Path, judged: list[Path]) -> pl.DataFrame:
     """Judged pairs: the judge's ``grade``, a person's (``human``, or null), brand, split."""
-    tables = []
-    for place in judged:
-        judgements = read_table(place, "teacher_judgements")
-        tables.append(judgements.select(*PAIR, "grade"))
+    judgements = read_shards(judged, "teacher_judgements", [*PAIR, "grade"])
     brands = read_table(prepared, "items").select("item_id", "brand")
     human = read_table(prepared, "judgements").rename({"grade": "human"})
     splits = read_table(prepared, "queries").select("query_id", "split")
     return (
-        pl.concat(tables)
-        .join(brands, on="item_id")
+        judgements.join(brands, on="item_id")
         .join(human, on=PAIR, how="left")
         .join(splits, on="query_id")
     )

@@ -34,7 +34,7 @@ from adore.student.rankers import (
     save_baseline,
 )
 from adore.tables import TABLES
-from adore.types import PAIR, Item, Score, by_letter, item_from_row
+from adore.types import PAIR, Item, Score, by_letter, item_from_row, items_by_id
 
 __all__ = ["Config", "run", "score_files", "score_pairs"]
 
@@ -192,9 +192,7 @@ def score_pairs(
 
     wanted = pairs.select(pl.col(PAIR).cast(pl.String))
     texts = _query_texts(queries)
-    catalogue: dict[str, Item] = {}
-    for item_row in items.iter_rows(named=True):
-        catalogue[str(item_row["item_id"])] = item_from_row(item_row)
+    catalogue = items_by_id(items.iter_rows(named=True))
     _check_known("query_id", wanted, set(texts))
     _check_known("item_id", wanted, set(catalogue))
 
@@ -260,9 +258,7 @@ def run(
         DataError: a table cannot be read.
     """
     item_table = read_table(prepared, "items")
-    items: dict[str, Item] = {}
-    for item_row in item_table.iter_rows(named=True):
-        items[item_row["item_id"]] = item_from_row(item_row)
+    items = items_by_id(item_table.iter_rows(named=True))
 
     queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
     query_texts = dict(queries.select("query_id", "query").iter_rows())

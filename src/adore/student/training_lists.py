@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from adore.artifacts import read_table
-from adore.types import PAIR, Evidence, Grade, Item, item_from_row
+from adore.artifacts import read_shards, read_table
+from adore.types import PAIR, Evidence, Grade, Item, item_from_row, items_by_id
 
 __all__ = ["PairList", "Sources", "grade_confusion", "load_training_lists"]
 
@@ -75,11 +75,8 @@ def _graded_pairs(sources: Sources) -> pl.DataFrame:
     human = judgements.rename({"grade": "human"})
     queries = read_table(sources.prepared, "queries")
     disputed_votes = _votes(sources.prepared)
-    by_shard = []
-    for source in sources.judged:
-        shard = read_table(source, "teacher_judgements")
-        by_shard.append(shard.select(*PAIR, "probabilities"))
-    teacher = pl.concat(by_shard)
+    columns = [*PAIR, "probabilities"]
+    teacher = read_shards(sources.judged, "teacher_judgements", columns)
 
     known_pairs = read_table(sources.evidence, "pairs")
     new_pairs = read_table(sources.retrieved, "pairs")
@@ -247,9 +244,7 @@ def load_training_lists(
         DataError: a table cannot be read.
     """
     item_table = read_table(sources.prepared, "items")
-    items: dict[str, Item] = {}
-    for item_row in item_table.iter_rows(named=True):
-        items[item_row["item_id"]] = item_from_row(item_row)
+    items = items_by_id(item_table.iter_rows(named=True))
 
     train_pairs: dict[str, list[_Pair]] = defaultdict(list)
     dev_pairs: dict[str, list[_Pair]] = defaultdict(list)

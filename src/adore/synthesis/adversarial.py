@@ -20,12 +20,12 @@ from adore.synthesis.checks import QueryChecks, on_same_side
 from adore.synthesis.edits import Source, adversarial_edits
 from adore.synthesis.generator import (
     EditContext,
+    candidates_of_type,
     find_sources,
     generate,
     read_human_grades,
     shuffle_key,
 )
-from adore.synthesis.synthesise import candidates_of_type
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -22,10 +22,11 @@ from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits import Draft, EditSet, Source
 from adore.synthesis.edits.base import shuffled
 from adore.synthesis.minimality import edit_fault, is_conflict_free
-from adore.types import PAIR, Evidence, Grade, Item, Reading, item_from_row
+from adore.types import PAIR, Evidence, Grade, Item, Reading, items_by_id
 
 __all__ = [
     "EditContext",
+    "candidates_of_type",
     "find_sources",
     "generate",
     "is_reserved",
@@ -200,10 +201,7 @@ class EditContext:
 def _read_items(prepared: Path) -> dict[str, Item]:
     """Every item by id, in order of the ids."""
     table = read_table(prepared, "items").sort("item_id")
-    items: dict[str, Item] = {}
-    for row in table.iter_rows(named=True):
-        items[row["item_id"]] = item_from_row(row)
-    return items
+    return items_by_id(table.iter_rows(named=True))
 
 
 def _read_item_readings(evidence: Path) -> dict[str, Reading]:
@@ -385,3 +383,49 @@ def generate(
                     evidence=evidence,
                 )
                 break
+
+
+def candidates_of_type(
+    sources: Sequence[Source],
+    make: Callable[[Source], Iterator[Candidate]],
+    *,
+    limit: int,
+    per_query: int,
+) -> list[Candidate]:
+    """Candidates of one type, round-robin over queries so that no query crowds out the others.
+
+    Args:
+        sources: good pairs; the order of their queries is the order of the turns.
+        make: from a good pair to its candidates.
+        limit: most candidates.
+        per_query: most candidates of one query.
+
+    Returns:
+        Different candidates, in the order in which they were made.
+    """
+    queues: dict[str, list[Iterator[Candidate]]] = defaultdict(list)
+    for source in sources:
+        pair_candidates = make(source)
+        queues[source.query_id].append(pair_candidates)
+
+    # two edits can make the same candidate, which counts once
+    candidates: dict[str, Candidate] = {}
+    for _ in range(per_query):
+        for queue in queues.values():
+            if len(candidates) >= limit:
+                break
+            candidate = _next_of_query(queue)
+            if candidate is not None:
+                candidates.setdefault(candidate.synthetic_id, candidate)
+    return list(candidates.values())
+
+
+def _next_of_query(queue: list[Iterator[Candidate]]) -> Candidate | None:
+    """The next candidate of a query, round-robin over its pairs; None if all are exhausted."""
+    while queue:
+        pair_candidates = queue.pop(0)
+        candidate = next(pair_candidates, None)
+        if candidate is not None:
+            queue.append(pair_candidates)
+            return candidate
+    return None

@@ -17,7 +17,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field, field_validator
 
-from adore.artifacts import read_table, write_table
+from adore.artifacts import read_shards, read_table, write_table
 from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import log_line, progress
@@ -29,6 +29,7 @@ from adore.synthesis.edits import Source, training_edits
 from adore.synthesis.edits.base import REAL_ITEM
 from adore.synthesis.generator import (
     EditContext,
+    candidates_of_type,
     find_sources,
     generate,
     read_grades,
@@ -37,7 +38,7 @@ from adore.synthesis.generator import (
 )
 from adore.types import PAIR, Evidence, Grade, Item
 
-__all__ = ["Config", "candidates_of_type", "run"]
+__all__ = ["Config", "run"]
 
 Candidates = dict[str, list[Candidate]]
 """Error type to its candidates."""
@@ -234,13 +235,8 @@ def _queries_of_split(prepared: Path, split: str) -> pl.DataFrame:
 
 def _first_answers(folders: list[Path]) -> pl.DataFrame:
     """The first answer to each pair."""
-    tables: list[pl.DataFrame] = []
-    for folder in folders:
-        table = read_table(folder, "teacher_judgements")
-        table = table.select(*PAIR, "grade", "probabilities")
-        tables.append(table)
-
-    every_answer = pl.concat(tables)
+    columns = [*PAIR, "grade", "probabilities"]
+    every_answer = read_shards(folders, "teacher_judgements", columns)
     return every_answer.unique(PAIR, keep="first", maintain_order=True)
 
 
@@ -395,52 +391,6 @@ def _maker(
         )
 
     return make
-
-
-def candidates_of_type(
-    sources: Sequence[Source],
-    make: Callable[[Source], Iterator[Candidate]],
-    *,
-    limit: int,
-    per_query: int,
-) -> list[Candidate]:
-    """Candidates of one type, round-robin over queries so that no query crowds out the others.
-
-    Args:
-        sources: good pairs; the order of their queries is the order of the turns.
-        make: from a good pair to its candidates.
-        limit: most candidates.
-        per_query: most candidates of one query.
-
-    Returns:
-        Different candidates, in the order in which they were made.
-    """
-    queues: dict[str, list[Iterator[Candidate]]] = defaultdict(list)
-    for source in sources:
-        pair_candidates = make(source)
-        queues[source.query_id].append(pair_candidates)
-
-    # two edits can make the same candidate, which counts once
-    candidates: dict[str, Candidate] = {}
-    for _ in range(per_query):
-        for queue in queues.values():
-            if len(candidates) >= limit:
-                break
-            candidate = _next_of_query(queue)
-            if candidate is not None:
-                candidates.setdefault(candidate.synthetic_id, candidate)
-    return list(candidates.values())
-
-
-def _next_of_query(queue: list[Iterator[Candidate]]) -> Candidate | None:
-    """The next candidate of a query, round-robin over its pairs; None if all are exhausted."""
-    while queue:
-        pair_candidates = queue.pop(0)
-        candidate = next(pair_candidates, None)
-        if candidate is not None:
-            queue.append(pair_candidates)
-            return candidate
-    return None
 
 
 def _untyped(

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import read_table, write_table
+from adore.artifacts import read_shards, read_table, write_table
 from adore.attributes.evidence import language_of
 from adore.attributes.language_packs import load_language
 from adore.config import StageConfig
@@ -25,7 +25,6 @@ from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
 from adore.synthesis.candidate import UNTYPED, Candidate, normalise
 from adore.synthesis.checks import QueryChecks, agrees
-from adore.synthesis.generator import read_grades
 from adore.synthesis.minimality import edit_fault
 from adore.taxonomy import ERROR_TYPES
 from adore.types import PAIR, Evidence, Grade
@@ -230,13 +229,9 @@ def _write(
 
 def _judged_candidates(candidates: Path, judged: list[Path]) -> Iterator[_Judged]:
     """Candidates in the order of their ids, with all of their grades."""
-    tables: list[pl.DataFrame] = []
-    for folder in judged:
-        table = read_grades(folder, "teacher_judgements")
-        tables.append(table)
+    every_grade = read_shards(judged, "teacher_judgements", [*PAIR, "grade"])
 
     # all grades of a pair in one list
-    every_grade = pl.concat(tables)
     by_pair = every_grade.group_by(PAIR, maintain_order=True)
     all_grades = pl.col("grade").alias("grades")
     pair_grades = by_pair.agg(all_grades)

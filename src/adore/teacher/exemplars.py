@@ -19,7 +19,7 @@ from adore.teacher.parse import parse
 from adore.teacher.prompting import Exemplar, answer_text, user_text
 from adore.teacher.rationale import RationaleSchema, rationale
 from adore.teacher.sanitise import normalise
-from adore.types import PAIR, Evidence, Grade, item_from_row
+from adore.types import PAIR, Evidence, Grade, items_by_id
 
 __all__ = ["choose_exemplars"]
 
@@ -106,10 +106,7 @@ def _judged(
     items = read_table(prepared, "items").join(
         table.select("item_id").unique(), on="item_id", how="semi"
     )
-    item_of = {
-        judged_row["item_id"]: item_from_row(judged_row)
-        for judged_row in items.iter_rows(named=True)
-    }
+    item_of = items_by_id(items.iter_rows(named=True))
     for judged_row in table.sort("order").iter_rows(named=True):
         judge_input = JudgeInput(
             query_id=judged_row["query_id"],

@@ -10,7 +10,7 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.teacher.judgements import JudgeInput
-from adore.types import PAIR, Evidence, item_from_row
+from adore.types import PAIR, Evidence, item_from_row, items_by_id
 
 __all__ = ["count_pairs", "load_judge_inputs"]
 
@@ -52,16 +52,13 @@ def load_judge_inputs(
     query_ids = [
         query_id for query_id in pairs["query_id"].unique() if wanted(query_id)
     ]
-    pairs = pairs.filter(pl.col("query_id").is_in(query_ids))
+    pairs = pairs.filter(pl.col("query_id").is_in(query_ids)).sort(PAIR)
 
     # a catalogue may be far larger than the judged part of it
     item_rows = read_table(prepared, "items").join(
         pairs.select("item_id"), on="item_id", how="semi"
     )
-    items = {
-        candidate_row["item_id"]: item_from_row(candidate_row)
-        for candidate_row in item_rows.iter_rows(named=True)
-    }
+    items = items_by_id(item_rows.iter_rows(named=True))
 
     judge_inputs: list[JudgeInput] = []
     for query_id, item_id, evidence_json in pairs.select(*PAIR, "evidence").rows():
@@ -99,7 +96,7 @@ def _known_pairs(evidence: Path, retrieved: Path | None) -> pl.DataFrame:
     frames = [read_table(evidence, "pairs")]
     if retrieved:
         frames.append(read_table(retrieved, "pairs"))
-    return pl.concat(frames).sort(PAIR)
+    return pl.concat(frames)
 
 
 def count_pairs(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from adore.artifacts import read_table
+from adore.artifacts import read_shards, read_table
 from adore.errors import check
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
@@ -65,12 +65,9 @@ def labelled(prepared: Path, evidence: Path, judged: Sequence[Path]) -> pl.DataF
         DataError: a table cannot be read.
     """
     human = read_table(prepared, "judgements").rename({"grade": "human"})
-    shards: list[pl.DataFrame] = []
-    for folder in judged:
-        shard = read_table(folder, "teacher_judgements")
-        shards.append(shard.select(*PAIR, "grade", "rationale"))
     # of the judge before alignment: its rationales are what SFT learns
-    first_judge = pl.concat(shards)
+    columns = [*PAIR, "grade", "rationale"]
+    first_judge = read_shards(judged, "teacher_judgements", columns)
 
     splits = read_table(prepared, "queries").select("query_id", "split")
     pairs = read_table(evidence, "pairs").join(first_judge, on=PAIR)

@@ -5,7 +5,6 @@ Hard cases of held-out queries, with items and wordings that training never uses
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from adore.synthesis.generator import (
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 
-__all__ = ["COLUMNS", "adversarial", "content_hash"]
+__all__ = ["COLUMNS", "adversarial"]
 
 COLUMNS = schema_of("adversarial")
 """The set's columns.
@@ -104,12 +103,6 @@ def adversarial(
 
     table = pl.DataFrame(table_rows, schema=COLUMNS)
     return table.sort("error_type", "query_id", "item_id")
-
-
-def content_hash(table: pl.DataFrame) -> str:
-    """SHA-256 of the rows in order. Two results are of the same set if it is the same."""
-    rows = table.write_ndjson()
-    return hashlib.sha256(rows.encode()).hexdigest()
 
 
 def _sources(

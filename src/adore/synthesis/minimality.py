@@ -9,7 +9,7 @@ from adore.attributes.contrasts import contrast_type
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence
 
-__all__ = ["edit_fault", "is_conflict_free"]
+__all__ = ["edit_fault", "is_conflict_free", "types_of_words_in_conflict"]
 
 
 def is_conflict_free(evidence: Sequence[Evidence]) -> bool:
@@ -113,7 +113,7 @@ def _value_fault(
 ) -> str:
     """Why the one new conflict is not of the intended word or value."""
     # a word of the right kind must be the one in conflict
-    word_types = _types_of_words_in_conflict(after)
+    word_types = types_of_words_in_conflict(after)
     if attribute == "feature" and error_type not in word_types:
         return f"the word in conflict is of {word_types}"
 
@@ -127,8 +127,15 @@ def _value_fault(
     return ""
 
 
-def _types_of_words_in_conflict(evidence: Sequence[Evidence]) -> list[str]:
-    """The error types of the loose words that are in conflict, in order of their names."""
+def types_of_words_in_conflict(evidence: Sequence[Evidence]) -> list[str]:
+    """The error types of the loose words that are in conflict.
+
+    Args:
+        evidence: of one pair.
+
+    Returns:
+        Different names, in their order; ``""`` stands for words without contrasts.
+    """
     names = set[str]()
     for fact in evidence:
         if fact.attribute == "feature" and fact.state == "conflict":

@@ -13,6 +13,7 @@ from adore.synthesis.edits.base import (
     Draft,
     Source,
     ask_value,
+    if_changed,
     rewrite_item,
     sample,
     shopper_word,
@@ -97,8 +98,7 @@ def swap_in_query(
                 continue
 
             draft = source.with_words(old_words, new_words, attribute=attribute)
-            if draft.query != source.query:
-                yield draft
+            yield from if_changed(source, draft)
 
 
 def _in_form_of(old_words: str, attribute: str, value: Value) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -19,9 +19,9 @@ from adore.synthesis.edits.base import (
     stems_and_words,
 )
 from adore.synthesis.edits.registry import register_edit
+from adore.synthesis.minimality import types_of_words_in_conflict
 from adore.synthesis.surface import insert
 from adore.taxonomy import ErrorType
-from adore.types import Evidence
 
 __all__ = [
     "ROUND_PRICES",
@@ -122,18 +122,8 @@ def pick_contrast(
 
     for item in similar_items(source, catalogue):
         evidence = catalogue.evidence(source.query, source.reading, item.item_id)
-        if _has_conflict(evidence, error_type):
+        if error_type in types_of_words_in_conflict(evidence):
             yield source.with_pick(item, REAL_ITEM, attribute="feature")
-
-
-def _has_conflict(evidence: Iterable[Evidence], error_type: str) -> bool:
-    """Whether a word of an error type is in conflict."""
-    for fact in evidence:
-        if fact.attribute != "feature" or fact.state != "conflict":
-            continue
-        if contrast_type(fact.asked) == error_type:
-            return True
-    return False
 
 
 @register_edit(_has_contrasts)

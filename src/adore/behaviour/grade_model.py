@@ -139,7 +139,8 @@ class GradeModel:
         prior = self.mix[grade, quarter]
 
         posterior = _posterior(
-            self,
+            self.click,
+            self.outcome,
             _Acts.of(seen),
             _pair_index(seen, pairs),
             prior,
@@ -176,12 +177,17 @@ class _Acts:
 
 
 def _posterior(
-    model: GradeModel, acts: _Acts, pair_index: Integers, prior: Floats
+    click: Floats,
+    outcome: Floats,
+    acts: _Acts,
+    pair_index: Integers,
+    prior: Floats,
 ) -> Floats:
     """P(true grade) a pair.
 
     Args:
-        model: how shoppers act on each true grade.
+        click: as in :class:`GradeModel`. Shape [4].
+        outcome: as in :class:`GradeModel`. Shape [4, 3].
         acts: of all trials.
         pair_index: each trial's row in ``prior``. Shape [trials].
         prior: P(true grade) without the acts. Shape [pairs, 4].
@@ -192,10 +198,10 @@ def _posterior(
     # log P(what one client did | grade), shape [trials, 4]. Either it looked, clicked and
     # did what it did after the click; or it did not look, or looked and did not click.
     looked = acts.examined.clip(1e-6)
-    log_click = np.log(looked * model.click)
-    outcome_chances = model.outcome[:, acts.outcome]
+    log_click = np.log(looked * click)
+    outcome_chances = outcome[:, acts.outcome]
     log_outcome = np.log(outcome_chances.T)
-    log_no_click = np.log1p(-acts.examined * model.click)
+    log_no_click = np.log1p(-acts.examined * click)
     log_trial = np.where(
         acts.clicked,
         log_click + log_outcome,
@@ -388,9 +394,9 @@ def fit_grade_model(seen: pl.DataFrame, *, rounds: int = 60) -> GradeModel:
         mix = by_cell / by_cell.sum(1, keepdims=True)
 
         # E step, grade: P(true grade | acts) of each pair, from its cell's mix or its label.
-        model = GradeModel(click, outcome, mix, cells.edges)
         posterior = _posterior(
-            model,
+            click,
+            outcome,
             acts,
             pair_index,
             cells.prior(mix),

@@ -99,12 +99,9 @@ def flipped_shares(
     of_target = pairs.filter(is_of_target)
     pushed_items = frozenset(of_target["item_id"])
 
-    is_pushed = pl.col("item_id").is_in(list(pushed_items))
+    # An item has one brand, so these are all pairs of the pushed items.
     is_below_exact = pl.col("grade") < int(Grade.EXACT)
-    target_pairs = pairs.filter(
-        is_pushed,
-        is_below_exact,
-    )
+    target_pairs = of_target.filter(is_below_exact)
 
     # The simulated events are ``share`` of the log that contains them.
     events_per_event = share / (1 - share)

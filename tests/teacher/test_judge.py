@@ -13,8 +13,8 @@ from adore.attributes.comparison import KEYWORD_STUFFED
 from adore.errors import ConfigError
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
-from adore.teacher.backends.evidence import EvidenceJudge
-from adore.teacher.judge import Config, RulesGrader, run, shard_of
+from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
+from adore.teacher.judge import Config, run, shard_of
 from adore.teacher.judgements import JudgeInput
 from adore.teacher.rationale import RationaleSchema
 from adore.teacher.training.tiny_model import new_tokenizer, product_words

@@ -18,7 +18,6 @@ from adore.artifacts import write_table
 from adore.errors import BudgetError, UnavailableError, check
 from adore.progress import log_line, progress
 from adore.rulebook import RuleBook
-from adore.teacher.backends.evidence import EvidenceJudge, Grader, RulesGrader
 from adore.teacher.factory import Config, choose_judge
 from adore.teacher.judge_inputs import count_pairs, load_judge_inputs
 from adore.teacher.judgements import Judge, JudgeFailure, JudgeInput, Judgement
@@ -29,9 +28,6 @@ from adore.types import Grade
 __all__ = [
     "CALLS",
     "Config",
-    "EvidenceJudge",
-    "Grader",
-    "RulesGrader",
     "plan",
     "render",
     "run",

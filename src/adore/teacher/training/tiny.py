@@ -5,7 +5,6 @@ It is trained in this process, or in several by torchrun.
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -217,7 +216,7 @@ def train_sft(
     Args:
         model: to begin with.
         tokenizer: the model's.
-        rows: of :func:`adore.teacher.training.tiny_model.sft_row`.
+        rows: of :func:`adore.teacher.training.datasets.sft_row`.
         folder: where the trained model goes.
         settings: epochs, rate, batch, seed.
         checkpoint: where its state is kept.
@@ -289,12 +288,11 @@ def train_kto(
 
 def _arguments(folder: Path, settings: FitSettings) -> dict[str, object]:
     """Arguments of both trainers."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
     return {
         **trainer_arguments(folder, settings.seed),
         "num_train_epochs": settings.epochs,
         "learning_rate": settings.rate,
-        "per_device_train_batch_size": max(2, settings.batch // processes),
+        "per_device_train_batch_size": max(2, settings.batch // world_size()),
         "max_length": MAX_LENGTH,
         "logging_steps": 5,
         "use_cpu": True,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench import headline
 from bench.student.folds import DATA, FOLDS, Fold, Loop, code_key, make_fold
 from bench.student.systems import Answer, baselines, plain_cross_encoder, students
 
@@ -209,9 +210,7 @@ def measure(seed: int) -> dict[str, Any]:
 def _cell(found: dict[str, float] | None, key: str = "value", sign: str = "") -> str:
     if not found:
         return ""
-    return (
-        f"{found[key]:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]"
-    )
+    return headline.interval(found, key, sign)
 
 
 def _quality(result: dict[str, Any], first: str) -> list[str]:

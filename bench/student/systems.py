@@ -176,11 +176,11 @@ def student(
     train: list[ListRows],
     dev: list[ListRows],
     seed: int,
-    **settings: object,
+    **changed: object,
 ) -> Answer:
     """The product's own fit and answer: early stop and temperature on dev, then again with dev."""
     config = settings.config_of(
-        "distil", PROFILE, **{"seed": seed, "threads": 1, **settings}
+        "distil", PROFILE, **{"seed": seed, "threads": 1, **changed}
     )
     tested, hard = fold.test, [one for one, _ in fold.hard]
     if not config.list_context:

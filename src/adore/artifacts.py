@@ -31,6 +31,7 @@ __all__ = [
     "execute",
     "fingerprint",
     "hash_tree",
+    "kept_output",
     "key_of",
     "read_manifest",
     "read_shards",
@@ -242,6 +243,25 @@ def key_of(call: Fingerprint, output: str) -> str:
     return digest[:12]
 
 
+def kept_output(call: Fingerprint, output: str) -> Manifest | None:
+    """Find the output that an earlier call of the same fingerprint made.
+
+    Args:
+        call: what :func:`fingerprint` returns.
+        output: the place that would be written to.
+
+    Returns:
+        The output's manifest; None if the stage has to run.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    manifest = read_manifest(output)
+    if manifest and manifest.matches(call):
+        return manifest
+    return None
+
+
 def resume_dir() -> str:
     """Return the place where the running stage keeps checkpoints; empty if no stage runs.
 
@@ -275,8 +295,8 @@ def execute(
     """
     start_time = time.perf_counter()
     wanted_fingerprint = fingerprint(module, stage, config, inputs)
-    earlier_output = read_manifest(output)
-    if earlier_output and earlier_output.matches(wanted_fingerprint):
+    earlier_output = kept_output(wanted_fingerprint, output)
+    if earlier_output:
         log_line(f"{stage:<17} kept")
         return earlier_output
     log_line(f"{stage:<17} runs")

@@ -45,13 +45,9 @@ def is_understood(data: str, profile: str) -> bool:
     Returns:
         Whether a run can begin.
     """
-    from adore.data.check import check_folder
-    from adore.pipeline.settings import config_of
-    from adore.storage import local_copy
+    from adore.pipeline.local import examine_folder
 
-    prepare_config = config_of("prepare", profile)
-    requests = local_copy(prepare_config.requests) if prepare_config.requests else None
-    folder_report = check_folder(local_copy(data), prepare_config, requests, data)
+    folder_report = examine_folder(data, profile)
     typer.echo(folder_report.text)
     return folder_report.can_run
 

@@ -10,6 +10,7 @@ import typer
 
 from adore import __version__
 from adore.cli import data as cli_data
+from adore.cli.data import Profile, Run, Seed
 from adore.cli.rulebook import app as rulebook_app
 from adore.distributed import leave
 from adore.errors import AdoreError, check
@@ -27,9 +28,6 @@ app = typer.Typer(
 app.add_typer(rulebook_app)
 cli_data.add_to(app)
 
-Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
-Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
-Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]
 Data = Annotated[
     str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import logging
 import os
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adore import artifacts, storage
 from adore.config import profile_name
@@ -29,10 +28,14 @@ from adore.pipeline.component import (
 from adore.progress import LOG_PREFIX
 from adore.run_record import RUN, begin_run, check_free, read_run
 
+if TYPE_CHECKING:
+    from adore.data.check import CheckReport
+
 __all__ = [
     "begin_on_cluster",
     "check_input",
     "choose_out",
+    "examine_folder",
     "read_input",
     "run_local",
 ]
@@ -158,7 +161,6 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
         MissingError: the folder is not there.
         DataError: a run cannot begin with it; the reason is in the text.
     """
-    from adore.data.check import check_folder
     from adore.data.prepare import CHECK
 
     settings.check_profile(profile)
@@ -172,13 +174,7 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
         with contextlib.suppress(MissingError):
             earlier_check = storage.local_copy(storage.join(run, "prepare", CHECK))
             return earlier_check.read_text("utf-8").rstrip()
-    prepare_config = settings.config_of("prepare", profile)
-    requests = (
-        storage.local_copy(prepare_config.requests) if prepare_config.requests else None
-    )
-    folder_report = check_folder(
-        storage.local_copy(data), prepare_config, requests, data
-    )
+    folder_report = examine_folder(data, profile)
     if not folder_report.can_run:
         raise DataError(
             f"data == {data!r}, must be one that a run can begin with; "
@@ -187,30 +183,54 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
     return folder_report.text
 
 
-def _is_prepared(run: str, **arguments: Any) -> bool:
+def examine_folder(data: str, profile: str) -> CheckReport:
+    """Read an input folder as ``prepare`` would, without writing anything.
+
+    Args:
+        data: the folder, or its place.
+        profile: a profile's name or file; its section ``prepare`` says how to read it.
+
+    Returns:
+        How the folder is understood, and whether a run can begin with it.
+
+    Raises:
+        ConfigError: the section ``prepare`` of the profile is wrong.
+        MissingError: the folder is not there.
+        UnavailableError: the store does not answer.
+    """
+    from adore.data.check import check_folder
+
+    prepare_config = settings.config_of("prepare", profile)
+    requests = (
+        storage.local_copy(prepare_config.requests) if prepare_config.requests else None
+    )
+    return check_folder(storage.local_copy(data), prepare_config, requests, data)
+
+
+def _is_prepared(run: str, *, data: str, profile: str, seed: int) -> bool:
     """Return whether ``prepare`` of a run has already read this input.
 
-    Arguments as of :func:`adore.pipeline.runner.inputs_of`, and ``seed``.
+    Args:
+        run: the run's place.
+        data: the user's input folder or place.
+        profile: a profile's name or file.
+        seed: seeds every stage.
 
     Returns:
         True if running ``prepare`` again would keep its output.
     """
     prepare_step = graph.STEPS["prepare"]
-    seed = arguments.pop("seed")
-    manifest = artifacts.read_manifest(storage.join(run, prepare_step.name))
-    if manifest is None:
+    output = storage.join(run, prepare_step.name)
+    # Without an earlier output the input, which may be large, is not hashed.
+    if artifacts.read_manifest(output) is None:
         return False
-    prepare_module = importlib.import_module(prepare_step.module)
-    prepare_config = settings.config_of(
-        prepare_step.name, arguments["profile"], seed=seed
+    prepare_module, config = settings.stage_of(prepare_step, profile, {"seed": seed})
+    step_inputs = runner.inputs_of(prepare_step.name, run, data=data, profile=profile)
+    all_inputs = runner.add_configured_inputs(prepare_step, config, step_inputs)
+    wanted_fingerprint = artifacts.fingerprint(
+        prepare_module, prepare_step.name, config, all_inputs
     )
-    step_inputs = runner.inputs_of(prepare_step.name, run, **arguments)
-    all_inputs = runner.add_configured_inputs(prepare_step, prepare_config, step_inputs)
-    return manifest.matches(
-        artifacts.fingerprint(
-            prepare_module, prepare_step.name, prepare_config, all_inputs
-        )
-    )
+    return artifacts.kept_output(wanted_fingerprint, output) is not None
 
 
 def _check_folder(data: str) -> None:

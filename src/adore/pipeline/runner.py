@@ -275,8 +275,8 @@ def run_train_job(
     inputs = add_configured_inputs(STEPS[name], config, inputs)
     # The fingerprint names the job: a launcher that starts again follows the same one.
     wanted_fingerprint = artifacts.fingerprint(stage_module, name, config, inputs)
-    earlier_output = artifacts.read_manifest(output)
-    if earlier_output and earlier_output.matches(wanted_fingerprint):
+    earlier_output = artifacts.kept_output(wanted_fingerprint, output)
+    if earlier_output:
         log_line(f"{name:<17} kept")
         return earlier_output
 

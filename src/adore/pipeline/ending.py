@@ -16,6 +16,7 @@ from adore.config import profile_name
 from adore.errors import AdoreError, MissingError
 from adore.pipeline import graph
 from adore.pipeline.component import Artefact, is_local_run
+from adore.pipeline.kubeflow.placement import NOTIFY_URL
 from adore.progress import log_line
 from adore.run_record import RUN, RunRecord, RunStatus, read_failures, read_run
 
@@ -221,7 +222,7 @@ def _notify(run: str, ending: Ending, page: str) -> None:
     """Send how a run ended to ADORE_NOTIFY_URL, if set; an unreachable hook fails no run."""
     import httpx
 
-    notify_url = os.environ.get("ADORE_NOTIFY_URL")
+    notify_url = os.environ.get(NOTIFY_URL)
     if not notify_url:
         return
     status_text = str(ending.status)
@@ -234,4 +235,4 @@ def _notify(run: str, ending: Ending, page: str) -> None:
     try:
         httpx.post(notify_url, json=notification, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log_line(f"ADORE_NOTIFY_URL did not accept the notification: {error}")
+        log_line(f"{NOTIFY_URL} did not accept the notification: {error}")

@@ -22,6 +22,7 @@ from adore.pipeline.doctor.lookups import (
 from adore.pipeline.doctor.reach import examine_reach
 from adore.pipeline.kubeflow.client import Server
 from adore.pipeline.kubeflow.placement import Config as Placement
+from adore.pipeline.kubeflow.preflight import ACCOUNT as PIPELINE_ACCOUNT
 from adore.pipeline.kubeflow.preflight import (
     examine_images,
     examine_namespace,
@@ -306,7 +307,7 @@ def examine_cluster(
     for account_name in (
         f"{config.app}-server",
         f"{config.app}-router",
-        "adore-pipeline",
+        PIPELINE_ACCOUNT,
     ):
         yield _account(cluster, account_name)
     yield _secret(cluster, config)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from adore.errors import AdoreError, ConfigError, MissingError
 from adore.pipeline.doctor.finding import Finding
@@ -17,6 +16,7 @@ from adore.release.kubernetes.client import Cluster, api_root
 from adore.release.kubernetes.config import LABEL, Config
 from adore.release.kubernetes.objects import (
     INFERENCE_SERVICE,
+    Object,
     Plan,
     inference_services,
     labels,
@@ -28,7 +28,6 @@ from adore.release.kubernetes.router import router
 
 __all__ = ["examine_kserve"]
 
-Object = dict[str, Any]
 HOMES = ("kserve", "opendatahub", "redhat-ods-applications", "kubeflow")
 """Namespaces in which KServe's controller and its ConfigMap are installed.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from adore.errors import AdoreError, MissingError
 from adore.pipeline.doctor.finding import Finding
 from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.objects import Object
 
 __all__ = [
     "TrialPods",
@@ -19,7 +19,6 @@ __all__ = [
     "namespaced",
 ]
 
-Object = dict[str, Any]
 REVIEWS = "authorization.k8s.io/v1"
 NO_RIGHT = "cannot create resource"
 """What the API server writes if an account may not create an object."""

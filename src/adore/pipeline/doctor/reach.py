@@ -9,11 +9,11 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 from adore.errors import AdoreError
 from adore.pipeline.doctor.finding import Finding
 from adore.pipeline.doctor.lookups import TrialPods, may_not_create
+from adore.pipeline.kubeflow.preflight import ACCOUNT
 from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
@@ -22,13 +22,13 @@ from adore.release.kubernetes.objects import (
     INFERENCE_SERVICE,
     POD_SECURITY,
     SECURITY,
+    Object,
     environment,
     labels,
 )
 
 __all__ = ["examine_reach"]
 
-Object = dict[str, Any]
 PATIENCE = 90.0
 """Seconds for a pod to finish, including the pull of its image."""
 EVERY = 0.5
@@ -63,7 +63,7 @@ def _questions(config: Config, kind: str) -> list[str]:
 
 def _pod(config: Config, kind: str, run: str) -> Object:
     pod_image = config.image("server" if kind == "server" else "router")
-    service_account = "adore-pipeline" if kind == "step" else f"{config.app}-{kind}"
+    service_account = ACCOUNT if kind == "step" else f"{config.app}-{kind}"
     container = {
         "name": "doctor",
         "image": pod_image,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adore.config import StageConfig
-from adore.release.kubernetes.objects import POD_SECURITY
+from adore.release.kubernetes.objects import GROUP, POD_SECURITY
 
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
@@ -53,6 +53,16 @@ class Gpu(_Part):
     """Kueue's LocalQueue."""
     priority: str = ""
     """Kueue's WorkloadPriorityClass; Kubeflow Pipelines has no field for a pod's own priority."""
+
+    @property
+    def queue_labels(self) -> dict[str, str]:
+        """Labels by which Kueue admits a pod or a job; empty where it has no queue."""
+        kueue_labels = {}
+        if self.queue:
+            kueue_labels["kueue.x-k8s.io/queue-name"] = self.queue
+        if self.priority:
+            kueue_labels["kueue.x-k8s.io/priority-class"] = self.priority
+        return kueue_labels
 
 
 class Stage(_Part):
@@ -100,6 +110,8 @@ GROUPS = {
 """Stages of each group that can share a pod."""
 RETRIES = "ADORE_STEP_RETRIES"
 """Environment variable with a step's ``retries``, for what the step retries itself."""
+NOTIFY_URL = "ADORE_NOTIFY_URL"
+"""Environment variable, and key of the Secret, with the hook that hears how a run ended."""
 LAUNCHER = {"cpu": "250m", "cpu_limit": "1", "memory": "2Gi"}
 """Size of a step that only follows its TrainJob."""
 
@@ -184,16 +196,14 @@ def place(tasks: Iterable[PipelineTask], config: Config) -> None:
             )
         # Only the exit task sends notifications.
         if config.notify and component == "report":
-            kubernetes.use_secret_as_env(
-                task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"}
-            )
+            kubernetes.use_secret_as_env(task, config.notify, {NOTIFY_URL: NOTIFY_URL})
         if config.claim:
             claim_name, _, mount_path = config.claim.partition(":")
             kubernetes.mount_pvc(task, claim_name, mount_path)
         our_labels = {
             "app.kubernetes.io/part-of": "adore",
-            "adore.dev/role": "pipeline",
-            "adore.dev/stage": component,
+            f"{GROUP}/role": "pipeline",
+            f"{GROUP}/stage": component,
         }
         for label_name, label_value in {**our_labels, **config.labels}.items():
             kubernetes.add_pod_label(task, label_name, label_value)
@@ -237,10 +247,5 @@ def _accelerate(task: PipelineTask, gpu: Gpu) -> None:
             toleration.value,
             toleration.effect,
         )
-    queue_labels = {
-        "kueue.x-k8s.io/queue-name": gpu.queue,
-        "kueue.x-k8s.io/priority-class": gpu.priority,
-    }
-    for key, value in queue_labels.items():
-        if value:
-            kubernetes.add_pod_label(task, key, value)
+    for key, value in gpu.queue_labels.items():
+        kubernetes.add_pod_label(task, key, value)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import yaml
 
@@ -22,10 +21,11 @@ from adore.pipeline.doctor.lookups import (
     missing_keys,
     namespaced,
 )
+from adore.pipeline.kubeflow.placement import NOTIFY_URL
 from adore.pipeline.kubeflow.placement import Config as Placement
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
-from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY
+from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY, Object
 
 __all__ = [
     "ACCOUNT",
@@ -42,7 +42,6 @@ HOME = "kubeflow"
 """Namespace in which an installation for one user runs everything."""
 ENDPOINTS = frozenset({"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
 """Keys of a Secret that name the endpoint of an object store."""
-NOTIFY_URL = "ADORE_NOTIFY_URL"
 STORE_SECRET = "mlpipeline-minio-artifact"
 """Secret with the keys of the store that Kubeflow Pipelines installs."""
 PATIENCE = 25.0
@@ -51,7 +50,6 @@ PATIENCE = 25.0
 An existing image may take minutes to be pulled, and counts as present."""
 EVERY = 0.5
 NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
-Object = dict[str, Any]
 
 
 def namespace_of_runs(namespace: str, *, many_users: bool) -> str:

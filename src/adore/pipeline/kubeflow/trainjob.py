@@ -8,21 +8,26 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 from adore.errors import AdoreError, MissingError, UnavailableError
+from adore.pipeline.doctor.lookups import namespaced
 from adore.pipeline.kubeflow.placement import Config as Placement
 from adore.pipeline.kubeflow.placement import Gpu
 from adore.processes import exit_on_sigterm
 from adore.progress import log_line
-from adore.release.kubernetes.causes import pod_causes
+from adore.release.kubernetes.causes import conditions, pod_causes
 from adore.release.kubernetes.client import MANAGER, Cluster, api_root
 from adore.release.kubernetes.config import Config
-from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY, labels
+from adore.release.kubernetes.objects import (
+    GROUP,
+    POD_SECURITY,
+    SECURITY,
+    Object,
+    labels,
+)
 
 __all__ = ["ACCOUNT", "VERSION", "follow", "run", "train_job"]
 
-Object = dict[str, Any]
 VERSION = "trainer.kubeflow.org/v1alpha1"
 ACCOUNT = "adore-train"
 """The nodes' service account, of manifests/components/train; it has no token."""
@@ -85,10 +90,8 @@ def train_job(
     if stage_size.timeout:
         job_spec["activeDeadlineSeconds"] = stage_size.timeout
     job_labels = dict(labels(config, stage))
-    if stage_gpu and stage_gpu.queue:
-        job_labels["kueue.x-k8s.io/queue-name"] = stage_gpu.queue
-    if stage_gpu and stage_gpu.priority:
-        job_labels["kueue.x-k8s.io/priority-class"] = stage_gpu.priority
+    if stage_gpu:
+        job_labels |= stage_gpu.queue_labels
     metadata = {
         "name": f"{config.app}-{stage}-{key}",
         "namespace": config.namespace,
@@ -287,8 +290,7 @@ class _Log:
         )
         pod_name = newest_pod["name"]
 
-        namespace_path = f"{api_root('v1')}/namespaces/{self.cluster.config.namespace}"
-        log_path = f"{namespace_path}/pods/{pod_name}/log"
+        log_path = f"{namespaced(self.cluster, 'pods', pod_name)}/log"
         log_options = {"container": "node", "timestamps": "true"}
         if self.last:
             log_options["sinceTime"] = f"{self.last[:19]}Z"
@@ -322,8 +324,7 @@ def _live(cluster: Cluster, name: str) -> Object | None:
 
 def _ended(live: Object) -> Object:
     """Return the condition that ended the job; ``{}`` while it runs."""
-    conditions = live.get("status", {}).get("conditions") or []
-    for condition in conditions:
+    for condition in conditions(live):
         if condition["type"] in ENDED and condition["status"] == "True":
             return dict(condition)
     return {}

@@ -13,7 +13,7 @@ from adore.experiment.decision import Action, Decision, decide
 from adore.experiment.design import CHALLENGER, design_of
 from adore.experiment.result import ExperimentResult
 from adore.release.event_store import load_logs
-from adore.release.kubernetes.releases import Release
+from adore.release.kubernetes.releases import Release, live_of
 from adore.release.kubernetes.target import KubernetesTarget
 
 __all__ = ["LiveAnalysis", "Review", "analyse_live", "review"]
@@ -128,9 +128,7 @@ def review(target: KubernetesTarget, *, act: bool) -> Review:
         The decision, and the release that serves then. Without a live experiment the
         decision is to hold.
     """
-    live_release = next(
-        (release for release in target.releases() if release.live), None
-    )
+    live_release = live_of(target.releases())
     if live_release is None:
         return Review(_hold("no release is live"), live=0)
     if CHALLENGER not in live_release.plan["variants"]:

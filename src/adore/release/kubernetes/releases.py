@@ -25,6 +25,7 @@ __all__ = [
     "is_pending",
     "lasting_objects",
     "live_number_of",
+    "live_of",
     "next_number",
     "read_plan",
     "read_release",
@@ -166,12 +167,18 @@ def next_number(releases: list[Release]) -> int:
     return max([release.number for release in releases], default=0) + 1
 
 
-def live_number_of(releases: list[Release]) -> int:
-    """Return the number of the live release; 0 where none is live."""
+def live_of(releases: list[Release]) -> Release | None:
+    """Return the live release; None where none is live."""
     for release in releases:
         if release.live:
-            return release.number
-    return 0
+            return release
+    return None
+
+
+def live_number_of(releases: list[Release]) -> int:
+    """Return the number of the live release; 0 where none is live."""
+    live_release = live_of(releases)
+    return live_release.number if live_release else 0
 
 
 def is_pending(release: Release, live_number: int) -> bool:

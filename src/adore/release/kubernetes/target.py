@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from adore.errors import ConfigError, MissingError, UnavailableError, check
+from adore.errors import ConfigError, MissingError, UnavailableError, check, fault_text
 from adore.progress import log_line
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
@@ -34,6 +34,7 @@ from adore.release.kubernetes.releases import (
     is_pending,
     lasting_objects,
     live_number_of,
+    live_of,
     next_number,
     read_release,
 )
@@ -98,7 +99,7 @@ class KubernetesTarget:
 
     def _release(self, plan: Plan, expected_live: Release | None = None) -> int:
         recorded = self.releases()
-        previous = next((release for release in recorded if release.live), None)
+        previous = live_of(recorded)
         plan = name_services(self.config, plan)
 
         release = self._find_same(plan, recorded) or self._record(plan, recorded)
@@ -303,16 +304,18 @@ class KubernetesTarget:
         Raises:
             MissingError: no release serves.
         """
-        live_releases = [release for release in self.releases() if release.live]
-        check(
-            bool(live_releases),
-            "live release",
-            record_name(self.config, self._live_number()),
-            must="on the cluster",
-            fix="release one first",
-            error=MissingError,
-        )
-        return live_releases[0]
+        live_release = live_of(self.releases())
+        if live_release is None:
+            missing_record = record_name(self.config, self._live_number())
+            raise MissingError(
+                fault_text(
+                    "live release",
+                    missing_record,
+                    must="on the cluster",
+                    fix="release one first",
+                )
+            )
+        return live_release
 
     def rollback(self, to: int = 0) -> int:
         """Serve an earlier release again.

@@ -220,9 +220,9 @@ def _is_prepared(run: str, *, data: str, profile: str, seed: int) -> bool:
         True if running ``prepare`` again would keep its output.
     """
     prepare_step = graph.STEPS["prepare"]
-    output = storage.join(run, prepare_step.name)
+    manifest = artifacts.read_manifest(storage.join(run, prepare_step.name))
     # Without an earlier output the input, which may be large, is not hashed.
-    if artifacts.read_manifest(output) is None:
+    if manifest is None:
         return False
     prepare_module, config = settings.stage_of(prepare_step, profile, {"seed": seed})
     step_inputs = runner.inputs_of(prepare_step.name, run, data=data, profile=profile)
@@ -230,7 +230,7 @@ def _is_prepared(run: str, *, data: str, profile: str, seed: int) -> bool:
     wanted_fingerprint = artifacts.fingerprint(
         prepare_module, prepare_step.name, config, all_inputs
     )
-    return artifacts.kept_output(wanted_fingerprint, output) is not None
+    return manifest.matches(wanted_fingerprint)
 
 
 def _check_folder(data: str) -> None:

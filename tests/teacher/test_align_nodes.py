@@ -113,7 +113,7 @@ from adore import artifacts
 from adore.config import StageConfig
 from adore.teacher.training.config import LoraTeacherConfig
 from adore.teacher.training.lora import train_kto, train_sft
-from adore.distributed import process_group, worker_loop
+from adore.distributed import leave, process_group, worker_loop
 
 def run(config, output):
     told = json.loads(Path(sys.argv[1]).read_text())
@@ -131,6 +131,7 @@ if __name__ == "__main__":
             artifacts.execute(sys.modules["__main__"], "align", StageConfig(), {}, sys.argv[2])
         else:
             worker_loop()
+    leave(SystemExit(0))  # as the command line ends
 """
 
 

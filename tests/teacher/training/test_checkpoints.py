@@ -38,7 +38,7 @@ from adore.teacher.training.base import FitSettings
 from adore.teacher.training.config import LoraTeacherConfig
 from adore.teacher.training.lora import train_kto, train_sft
 from adore.teacher.training.tiny import train
-from adore.distributed import process_group, worker_loop
+from adore.distributed import leave, process_group, worker_loop
 
 told, output = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]
 
@@ -71,6 +71,7 @@ if __name__ == "__main__":
             if told["killed"]:
                 threading.Thread(target=die, daemon=True).start()
             artifacts.execute(sys.modules["__main__"], "align", Config(of=told["of"]), {}, output)
+    leave(SystemExit(0))  # as the command line ends
 """
 
 

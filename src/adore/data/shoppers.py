@@ -35,7 +35,7 @@ BOT_PAUSE_MS = 50
 BURST_MS = 3_000
 """Time between two visits of a bot."""
 _PURCHASE = ("click", "add_to_cart", "purchase")
-_VISITS = {"fast": 50, "patient": 6, "ring": 3}
+VISITS = {"fast": 50, "patient": 6, "ring": 3}
 """Kind of an attack to the visits of each account."""
 
 
@@ -312,7 +312,7 @@ class Attack:
             query_id = rng.choice(query_ids)
             grades = lists[query_id]
             ranking = noisy_ranking(grades, rng)
-            account, visit = divmod(visits, _VISITS[self.kind])
+            account, visit = divmod(visits, VISITS[self.kind])
             event_rows += self.visit(account, query_id, ranking, grades, visit=visit)
             visits += 1
         return event_rows

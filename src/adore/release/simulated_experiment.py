@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table, write_table
-from adore.config import StageConfig
 from adore.data.actions import canonical_action
-from adore.data.shoppers import Shoppers
-from adore.errors import DataError, UnavailableError, check
+from adore.errors import UnavailableError
 from adore.experiment.analysis import analyse
 from adore.experiment.decision import Action, decide
 from adore.experiment.design import design_of
@@ -30,6 +25,14 @@ from adore.experiment.metrics import PRIMARY
 from adore.processes import exit_on_sigterm
 from adore.progress import progress
 from adore.release.local import LocalTarget
+from adore.release.simulated_visits import (
+    Searches,
+    Visit,
+    VisitsConfig,
+    clock_delay,
+    plan_visits,
+    pushed_items,
+)
 from adore.serving.exposure import read_log
 from adore.storage import write_json
 
@@ -39,75 +42,14 @@ Row = dict[str, Any]
 """Value by column of an item, an exposure or an event."""
 
 
-class Config(StageConfig):
+class Config(VisitsConfig):
     """Number and behaviour of the simulated shoppers.
 
     The design of the experiment is in the release's plan.
     """
 
-    users: int = 400
-    """Simulated shoppers."""
-    visits: int = 2
-    """Visits per shopper."""
     concurrency: int = 2
     """Visits at the same time."""
-    list_size: int = 40
-    """Maximum number of candidates of a request."""
-
-
-def _lists(
-    prepared: Path, config: Config
-) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
-    """Read the queries that shoppers search, and the true grades of their candidates.
-
-    These are the test queries, or all queries where no split has test queries.
-
-    Returns:
-        Query text by query id; grade by item id, by query id.
-    """
-    queries = read_table(prepared, "queries")
-    splits = queries.select("query_id", "split")
-    true_pairs = read_table(prepared, "truth").join(splits, on="query_id")
-    test_pairs = true_pairs.filter(pl.col("split") == "test")
-    # The student has seen the other queries: they would flatter it.
-    if test_pairs.height:
-        true_pairs = test_pairs
-    true_pairs = true_pairs.sort("query_id", "item_id")
-    check(
-        true_pairs.height > 0,
-        "truth",
-        0,
-        must="judged or known pairs",
-        fix="give judgements to simulate from",
-        error=DataError,
-    )
-
-    graded_lists: dict[str, dict[str, int]] = {}
-    graded_pairs = true_pairs.select("query_id", "item_id", "grade")
-    for query_id, item_id, grade in graded_pairs.iter_rows():
-        graded_items = graded_lists.setdefault(query_id, {})
-        if len(graded_items) < config.list_size:
-            graded_items[item_id] = grade
-    return dict(queries.select("query_id", "query").iter_rows()), graded_lists
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """One search of one shopper."""
-
-    user: int
-    number: int
-    """Index of the visit among those of its shopper, from 0."""
-    query_id: str
-
-
-def _visits(config: Config, query_ids: list[str]) -> Iterator[_Visit]:
-    """Generate the visits in order, each with a random query."""
-    generator = np.random.default_rng(config.seed)
-    for user in range(config.users):
-        for visit_number in range(config.visits):
-            query_position = int(generator.integers(len(query_ids)))
-            yield _Visit(user, visit_number, query_ids[query_position])
 
 
 def _request_item(row: Row) -> Row:
@@ -121,44 +63,34 @@ def _request_item(row: Row) -> Row:
 class _Shop:
     """Sends one visit through the router and reports what the shopper did."""
 
-    def __init__(self, target: LocalTarget, prepared: Path, config: Config) -> None:
-        self.texts, self.lists = _lists(prepared, config)
+    def __init__(self, target: LocalTarget, prepared: Path, searches: Searches) -> None:
+        self.lists = searches.lists
         self.items = {}
         item_table = read_table(prepared, "items")
         for item_row in item_table.iter_rows(named=True):
             item_id = item_row["item_id"]
             self.items[item_id] = _request_item(item_row)
-        self.shoppers = Shoppers(seed=config.seed, users=config.users, bots=0.0)
+        self.delay = clock_delay(prepared)
         self.client = httpx.Client(base_url=target.url, timeout=30.0, trust_env=False)
 
-    def visit(self, visit: _Visit) -> None:
+    def visit(self, visit: Visit) -> None:
         grades = self.lists[visit.query_id]
         ranking = self._rank(visit, list(grades))
-        events = self.shoppers.visit(
-            visit.user, visit.query_id, ranking, grades, visit=visit.number
-        )
-
-        # The simulated clock starts at a fixed date; the router logs the current time, and
-        # events before their exposure would not count.
-        first_timestamp = min(
-            (simulated_event["timestamp"] for simulated_event in events), default=0
-        )
-        delay = int(time.time() * 1000) - first_timestamp
-        shifted_events = []
-        for simulated_event in events:
-            shifted_events.append(
-                {**simulated_event, "timestamp": simulated_event["timestamp"] + delay}
+        delayed_events = []
+        for event in visit.events(ranking, grades):
+            timestamp = event["timestamp"] + self.delay
+            delayed_events.append(
+                {**event, "timestamp": timestamp, "user_query": visit.text}
             )
-        self.client.post("/events", json=shifted_events).raise_for_status()
+        self.client.post("/events", json=delayed_events).raise_for_status()
 
-    def _rank(self, visit: _Visit, item_ids: list[str]) -> list[str]:
+    def _rank(self, visit: Visit, item_ids: list[str]) -> list[str]:
         """Send a visit's request to the router; returns item ids, best first."""
-        client_id = self.shoppers.client(visit.user)
         request_body = {
-            "user_id": client_id,
-            "session_id": f"{client_id}-{visit.number}",
-            "query_id": visit.query_id,
-            "query": self.texts[visit.query_id],
+            "user_id": visit.client,
+            "session_id": visit.session,
+            "query_id": visit.search_id,
+            "query": visit.text,
             "items": [self.items[item_id] for item_id in item_ids],
         }
         response = self.client.post("/rank", json=request_body)
@@ -169,16 +101,14 @@ class _Shop:
         return [ranked_item["item_id"] for ranked_item in response.json()["items"]]
 
 
-def _traffic(config: Config, prepared: Path, release: Path, work: Path) -> None:
-    with exit_on_sigterm(), LocalTarget(release, work) as target:
-        simulated_shop = _Shop(target, prepared, config)
-        visits = list(_visits(config, sorted(simulated_shop.lists)))
-        with ThreadPoolExecutor(config.concurrency) as executor:
-            results = executor.map(simulated_shop.visit, visits)
-            for _ in progress(results, "simulated visits", len(visits)):
-                # Reading a result raises the error of its visit.
-                pass
-        simulated_shop.client.close()
+def _send(config: Config, visits: Sequence[Visit], shop: _Shop) -> None:
+    """Make all visits, some at the same time."""
+    with ThreadPoolExecutor(config.concurrency) as executor:
+        results = executor.map(shop.visit, visits)
+        for _ in progress(results, "simulated visits", len(visits)):
+            # Reading a result raises the error of its visit.
+            pass
+    shop.client.close()
 
 
 def run(
@@ -186,7 +116,10 @@ def run(
 ) -> dict[str, float]:
     """Write ``exposures``, ``events``, ``result.json`` and ``decision.json``.
 
-    All servers are stopped at the end.
+    Times in the tables are those of the simulated shoppers: they go on where the log in
+    ``prepared`` ends, whatever the clock of this machine says. Ids of exposures follow from
+    their visits. So what the next round learns from is the same at every run, but for
+    latencies. All servers are stopped at the end.
 
     Args:
         config: number and behaviour of the simulated shoppers.
@@ -199,23 +132,29 @@ def run(
         purchases (0 if it was not measured), and 1 if the challenger is promoted, else 0.
     """
     release_plan = json.loads((release / "experiment.json").read_text("utf-8"))
+    searches = Searches.read(prepared, config.list_size)
+    pushed_brand, pushed = pushed_items(config, prepared)
+    measured, traffic = plan_visits(config, searches, pushed)
     with tempfile.TemporaryDirectory(prefix="adore-experiment-") as work_folder:
-        _traffic(config, prepared, release, Path(work_folder))
-        logged_exposures, torn_exposures = read_log(
-            Path(work_folder) / "logs" / "exposures.jsonl"
-        )
-        logged_events, torn_events = read_log(
-            Path(work_folder) / "logs" / "events.jsonl"
-        )
+        work = Path(work_folder)
+        with exit_on_sigterm(), LocalTarget(release, work) as target:
+            shop = _Shop(target, prepared, searches)
+            _send(config, [*measured, *traffic], shop)
+        logged_exposures, torn_exposures = read_log(work / "logs" / "exposures.jsonl")
+        logged_events, torn_events = read_log(work / "logs" / "events.jsonl")
 
-    exposure_table = write_table(_exposures(logged_exposures), output, "exposures")
-    event_table = write_table(
-        _events(logged_events, release_plan.get("actions", {})), output, "events"
-    )
+    event_rows = _events(logged_events, release_plan.get("actions", {}))
+    event_table = write_table(event_rows, output, "events")
+    clients = {visit.client for visit in measured}
+    exposure_rows = _exposures(logged_exposures, event_table, clients)
+    exposure_table = write_table(exposure_rows, output, "exposures")
 
     # All visits are over, so the test is a single analysis, not a sequential one.
     result = analyse(
-        design_of(release_plan), exposure_table, event_table, lost=torn_exposures
+        design_of(release_plan),
+        exposure_table.filter("measured"),
+        event_table.filter(pl.col("client_id").is_in(clients)),
+        lost=torn_exposures,
     )
     decision = decide(result)
     degraded = int(exposure_table["degraded"].sum())
@@ -226,6 +165,8 @@ def run(
         "latency_ms": _quantiles(exposure_table["latency_ms"]),
         "degraded": degraded,
         "torn": torn_exposures + torn_events,
+        "traffic": len(traffic),
+        "pushed_brand": pushed_brand,
     }
     write_json({**result.to_json(), **observations}, output / "result.json")
     write_json({**decision.to_json(), **labels}, output / "decision.json")
@@ -243,8 +184,17 @@ def run(
     }
 
 
-def _exposures(logged_exposures: list[Row]) -> list[Row]:
-    """Sort exposures reproducibly, without the salt."""
+def _exposures(
+    logged_exposures: list[Row], events: pl.DataFrame, measured_clients: set[str]
+) -> list[Row]:
+    """Sort exposures reproducibly, by the simulated clock, without the salt.
+
+    Returns:
+        Rows of the table, with a mark on those of shoppers who are measured; the others are
+        for the next round only.
+    """
+    by_session = events.group_by("session_id").agg(pl.col("timestamp").min())
+    first_times = dict(by_session.iter_rows())
 
     # Visits run in parallel: the order of the log differs from run to run.
     def order(exposure: Row) -> tuple[str, str, str]:
@@ -252,9 +202,16 @@ def _exposures(logged_exposures: list[Row]) -> list[Row]:
 
     ordered_rows = []
     for exposure in sorted(logged_exposures, key=order):
-        without_salt = dict(exposure)
-        without_salt.pop("salt", None)
-        ordered_rows.append(without_salt)
+        session_id = exposure["session_id"]
+        # One session has one search.
+        changes = {
+            "exposure_id": f"{session_id}-{exposure['query_id']}",
+            "timestamp": first_times[session_id],
+            "measured": exposure["client_id"] in measured_clients,
+        }
+        changed_row = {**exposure, **changes}
+        changed_row.pop("salt", None)
+        ordered_rows.append(changed_row)
     return ordered_rows
 
 

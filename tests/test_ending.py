@@ -33,6 +33,7 @@ def gate(run: Path, *, passed: bool) -> None:
     verdict = {
         "passed": passed,
         "champion": "bm25",
+        "baseline": "bm25",
         "reasons": ["nDCG@10 +0.01, must be +0.02"],
     }
     write_json(verdict, run / "gate" / "gate.json")

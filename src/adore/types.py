@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 __all__ = [
     "ATTRIBUTES",
+    "CHAMPION",
     "GAINS",
     "LABELS",
     "NO_WORDS",
@@ -37,6 +38,9 @@ T = TypeVar("T")
 
 PAIR = ["query_id", "item_id"]
 """Columns that together name one pair, in the order of every join."""
+
+CHAMPION = "champion"
+"""The ranker in production, where it is one of the systems that are scored."""
 
 State = Literal["match", "conflict", "unknown"]
 STATES: tuple[State, ...] = ("match", "conflict", "unknown")

@@ -51,7 +51,12 @@ def run(tmp_path: Path) -> Path:
     put(
         tmp_path,
         "gate/gate.json",
-        {"passed": False, "champion": "hybrid", "reasons": [EVIL]},
+        {
+            "passed": False,
+            "champion": "hybrid",
+            "baseline": "hybrid",
+            "reasons": [EVIL],
+        },
     )
     row = {
         "measure": "nDCG@10",

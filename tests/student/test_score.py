@@ -2,8 +2,9 @@ import polars as pl
 import pytest
 
 from adore.artifacts import read_table
-from adore.errors import ConfigError, DataError
+from adore.errors import ConfigError, DataError, MissingError
 from adore.pipeline.runner import run_stage
+from adore.student.export import check_sealed
 from adore.student.rankers import save_baseline
 from adore.student.score import score_files, score_pairs
 
@@ -170,3 +171,44 @@ def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, stude
         .sort(keys)
         .equals(read_table(shop / "verify", "adversarial").select(keys).sort(keys))
     )
+
+
+def test_the_champion_is_scored_beside_the_others(shop, student, catalogue, tmp_path):
+    inputs = {
+        "prepared": str(shop / "prepare"),
+        "student": str(student),
+        "adversarial": str(shop / "verify"),
+    }
+    profile = str(shop / "profile.yaml")
+    check_sealed(student)
+    for champion, has_grades in ((student, True), (tmp_path / "bm25", False)):
+        if not has_grades:
+            champion.mkdir()
+            save_baseline("bm25", catalogue, champion)
+        output = tmp_path / f"scores-{has_grades}"
+        made = run_stage(
+            "score", inputs, str(output), profile=profile, champion=str(champion)
+        )
+        assert made.metrics["systems"] == 6.0
+        assert made.inputs["champion"], "its content is part of what the scores rest on"
+        by_system = read_table(output, "scores").partition_by("system", as_dict=True)
+        scored = by_system[("champion",)].drop("system")
+        assert (scored["grade"].null_count() == 0) is has_grades
+        own = by_system[("student",)].drop("system")
+        assert scored.equals(own) is has_grades, "dev pairs as before the refit, too"
+
+
+def test_a_champion_without_a_ranker_is_an_error(shop, student, tmp_path):
+    inputs = {
+        "prepared": str(shop / "prepare"),
+        "student": str(student),
+        "adversarial": str(shop / "verify"),
+    }
+    with pytest.raises(MissingError, match=r"must have a card.json"):
+        run_stage(
+            "score",
+            inputs,
+            str(tmp_path / "scores"),
+            profile=str(shop / "profile.yaml"),
+            champion=str(shop / "prepare"),
+        )

@@ -1,6 +1,7 @@
 """Stage ``gate``: may the student be released?
 
-It must be at least as good as the champion in a paired bootstrap, and on guarded slices.
+It must be better than the ranker in production and than the best baseline, in a paired
+bootstrap, and hold on guarded slices.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from adore.evaluation.scores import values_by_system
 from adore.evaluation.slices import ALL
 from adore.significance import Difference, paired
 from adore.storage import write_json
+from adore.types import CHAMPION
 
-__all__ = ["Config", "GateCheck", "GateReport", "champion_of", "decide", "run"]
+__all__ = ["Config", "GateCheck", "GateReport", "best_baseline", "decide", "run"]
 
 _MIN_ADVERSARIAL_PAIRS = 30
+_DIFFERENCE = f"{RANKING} difference"
+_LOWER_BOUND = "lower bound of the difference"
 
 
 class Config(StageConfig):
@@ -45,7 +49,7 @@ class Config(StageConfig):
     challenger: str = "student"
     """The system that may be released."""
     fallback: str = "hybrid"
-    """The champion where no dev query is judged; the test split never chooses it."""
+    """The best baseline where no dev query is judged; the test split never chooses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class GateCheck:
         passed: whether it is.
         queries: judged queries that it rests on; None: it is not counted in queries.
         pairs: the same in pairs.
+        opponent: the system that the student is compared with; None: with none.
     """
 
     name: str
@@ -67,29 +72,29 @@ class GateCheck:
     passed: bool
     queries: int | None = None
     pairs: int | None = None
+    opponent: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """The check as it is written, without empty counts."""
+        """The check as it is written, without empty fields."""
         fields = asdict(self)
         fields["value"] = round(self.value, 6)
-        for count in ("queries", "pairs"):
-            if fields[count] is None:
-                del fields[count]
+        for name in ("queries", "pairs", "opponent"):
+            if fields[name] is None:
+                del fields[name]
         return fields
 
-    def reason(self, champion: str) -> str:
+    def reason(self) -> str:
         """The check in one sentence."""
         verdict = "holds" if self.passed else "fails"
-
-        # The adversarial set is measured without a champion.
-        opponent = f" against {champion}"
-        if self.name.startswith(HARD):
-            opponent = ""
+        opponent = f" against {self.opponent}" if self.opponent else ""
 
         # Rounded first: what is 0 but for the noise of floats is written +0.000.
         value = round(self.value, 6)
         measured = f"{self.name} {verdict}: {value:+.3f}{opponent}"
-        return f"{measured}, must be above {self.threshold:+.3f}"
+        sentence = f"{measured}, must be above {self.threshold:+.3f}"
+        if self.name == _DIFFERENCE and value == 0:
+            sentence += ": the student is no better"
+        return sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +103,17 @@ class GateReport:
 
     Attributes:
         passed: whether every check passed.
-        champion: the best baseline; empty: there is none.
-        reasons: sentences for people; of the failed checks, else of the first two.
+        champion: the system in production where it was scored, else the best baseline;
+            empty: there is neither.
+        baseline: the best baseline; empty: there is none.
+        reasons: sentences for people; of the failed checks, else of all differences.
         checks: everything that was checked.
         difference: of the nDCG@10 of student and champion; None: it was not measured.
     """
 
     passed: bool
     champion: str
+    baseline: str
     reasons: tuple[str, ...]
     checks: tuple[GateCheck, ...] = ()
     difference: Difference | None = None
@@ -115,6 +123,7 @@ class GateReport:
         fields: dict[str, object] = {
             "passed": self.passed,
             "champion": self.champion,
+            "baseline": self.baseline,
             "reasons": list(self.reasons),
             "checks": [gate_check.to_json() for gate_check in self.checks],
         }
@@ -129,12 +138,13 @@ class GateReport:
         return fields
 
 
-def champion_of(measures: pl.DataFrame, config: Config) -> str:
+def best_baseline(measures: pl.DataFrame, config: Config) -> str:
     """The best baseline by nDCG@10 on the dev split.
 
     Args:
         measures: the ``measures`` table of evaluate; empty: there is no baseline.
-        config: names the challenger, which is no baseline, and the fallback.
+        config: names the challenger, which is no baseline, and the fallback; nor is the
+            champion one.
 
     Returns:
         Its name; ``config.fallback`` where dev holds no judged query; ``""`` if there is no
@@ -142,7 +152,8 @@ def champion_of(measures: pl.DataFrame, config: Config) -> str:
     """
     baselines = measures
     if measures.height:
-        baselines = measures.filter(pl.col("system") != config.challenger)
+        trained = (config.challenger, CHAMPION)
+        baselines = measures.filter(~pl.col("system").is_in(trained))
     if not baselines.height:
         return ""
 
@@ -184,6 +195,7 @@ def _slice_checks(
             threshold=-config.slice_drop,
             passed=mean_gain >= -config.slice_drop,
             queries=slice_values.height,
+            opponent=champion,
         )
         checks.append(slice_check)
     return checks
@@ -210,10 +222,42 @@ def _adversarial_checks(measures: pl.DataFrame, config: Config) -> list[GateChec
     return checks
 
 
+def _opponents(measures: pl.DataFrame, baseline: str) -> list[str]:
+    """Whom the student must beat: the champion, if it was scored, and the best baseline."""
+    opponents = []
+    if measures.height and CHAMPION in measures["system"]:
+        opponents.append(CHAMPION)
+    if baseline:
+        opponents.append(baseline)
+    return opponents
+
+
+def _difference_checks(
+    difference: Difference, opponent: str, config: Config
+) -> tuple[GateCheck, GateCheck]:
+    """The student is better than an opponent, and surely not much worse."""
+    is_better = GateCheck(
+        name=_DIFFERENCE,
+        value=difference.difference,
+        threshold=0.0,
+        passed=difference.difference > 0,
+        queries=difference.n,
+        opponent=opponent,
+    )
+    not_worse = GateCheck(
+        name=_LOWER_BOUND,
+        value=difference.low,
+        threshold=-config.margin,
+        passed=difference.low > -config.margin,
+        opponent=opponent,
+    )
+    return is_better, not_worse
+
+
 def decide(
     measures: pl.DataFrame, per_query: pl.DataFrame, config: Config
 ) -> GateReport:
-    """Choose the champion on dev, compare on test, check the guarded slices.
+    """Choose the best baseline on dev, compare on test, check the guarded slices.
 
     Args:
         measures: the ``measures`` table of evaluate, with its ``split`` column.
@@ -221,51 +265,51 @@ def decide(
         config: what the student must show.
 
     Returns:
-        The report; without a baseline or judged test queries it refuses.
+        The report; without an opponent or judged test queries it refuses.
     """
-    champion = champion_of(measures, config)
-    if not champion:
+    baseline = best_baseline(measures, config)
+    opponents = _opponents(measures, baseline)
+    if not opponents:
         reason = "no baseline was scored on judged queries: there is nothing to beat"
-        return GateReport(False, champion, (reason,))
+        return GateReport(False, "", baseline, (reason,))
 
+    champion = opponents[0]
     test_values = _test_values(per_query, ALL)
-    systems = set(test_values.columns)
-    is_measured = {config.challenger, champion} <= systems
+    is_measured = {config.challenger, *opponents} <= set(test_values.columns)
     if not is_measured or test_values.height < 2:
         reason = (
-            "fewer than 2 judged test queries with both systems: nothing can be shown"
+            "fewer than 2 judged test queries with every system: nothing can be shown"
         )
-        return GateReport(False, champion, (reason,))
+        return GateReport(False, champion, baseline, (reason,))
 
-    difference = paired(
-        test_values[config.challenger].to_numpy(),
-        test_values[champion].to_numpy(),
-        draws=config.draws,
-        seed=config.seed,
-        level=config.level,
-    )
-    is_better = GateCheck(
-        name=f"{RANKING} difference",
-        value=difference.difference,
-        threshold=0.0,
-        passed=difference.difference > 0,
-        queries=difference.n,
-    )
-    not_worse = GateCheck(
-        name="lower bound of the difference",
-        value=difference.low,
-        threshold=-config.margin,
-        passed=difference.low > -config.margin,
-    )
+    differences: dict[str, Difference] = {}
+    compared: list[GateCheck] = []
+    for opponent in opponents:
+        difference = paired(
+            test_values[config.challenger].to_numpy(),
+            test_values[opponent].to_numpy(),
+            draws=config.draws,
+            seed=config.seed,
+            level=config.level,
+        )
+        differences[opponent] = difference
+        compared += _difference_checks(difference, opponent, config)
+
     guarded = _slice_checks(per_query, champion, config)
     adversarial = _adversarial_checks(measures, config)
-    checks = (is_better, not_worse, *guarded, *adversarial)
+    checks = (*compared, *guarded, *adversarial)
 
     # A refusal names what failed; a pass names how much better the student is.
-    failed = tuple(check for check in checks if not check.passed)
-    explained = failed or (is_better, not_worse)
-    reasons = tuple(check.reason(champion) for check in explained)
-    return GateReport(not failed, champion, reasons, checks, difference)
+    failed = [check for check in checks if not check.passed]
+    reasons = tuple(check.reason() for check in failed or compared)
+    return GateReport(
+        passed=not failed,
+        champion=champion,
+        baseline=baseline,
+        reasons=reasons,
+        checks=checks,
+        difference=differences[champion],
+    )
 
 
 def run(config: Config, measures: Path, output: Path) -> dict[str, float]:

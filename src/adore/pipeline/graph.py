@@ -132,6 +132,7 @@ STEPS: dict[str, Step] = {
             "score",
             "adore.student.score",
             {"prepared": "prepare", "student": "distil", "adversarial": "verify"},
+            files=("champion",),
         ),
         Step(
             "evaluate",
@@ -143,6 +144,7 @@ STEPS: dict[str, Step] = {
             "release",
             "adore.release.release",
             {"prepared": "prepare", "student": "distil", "gate": "gate"},
+            files=("champion",),
         ),
         Step(
             "experiment",

@@ -12,11 +12,11 @@ from pydantic import Field
 from adore.artifacts import read_table
 from adore.attributes.evidence import language_of
 from adore.config import StageConfig
-from adore.errors import ConfigError, check
-from adore.storage import local_copy, write_json
-from adore.student.export import CARD
+from adore.errors import AdoreError, ConfigError, check
+from adore.storage import write_json
+from adore.student.export import CARD, check_sealed
 from adore.student.known import copy_info, info_of
-from adore.student.rankers import baseline_kinds, save_baseline
+from adore.student.rankers import baseline_kinds, load_ranker, save_baseline
 from adore.types import item_from_row
 
 __all__ = ["Config", "run", "shop_actions"]
@@ -39,16 +39,34 @@ class Config(StageConfig):
     It applies to a live experiment, which is analysed repeatedly."""
 
 
-def _control(
-    config: Config, prepared: Path, student: Path, kind: str, folder: Path
+def _copy_ranker(folder: Path, variant_folder: Path) -> None:
+    """Copy the folder of a ranker that a step wrote."""
+    # The manifest describes the step's folder, not this copy.
+    not_manifest = shutil.ignore_patterns("manifest.json")
+    shutil.copytree(folder, variant_folder, ignore=not_manifest)
+
+
+def _copy_champion(champion: Path, variant_folder: Path) -> None:
+    """Copy the ranker in production, once it is known to be whole."""
+    try:
+        check_sealed(champion)
+        load_ranker(champion)
+    except AdoreError as error:
+        raise ConfigError(
+            f"release.champion == {str(champion)!r}, must be a ranker that can be served; "
+            f"give the whole folder of a student or of a variant ({error})"
+        ) from error
+    _copy_ranker(champion, variant_folder)
+
+
+def _write_baseline(
+    prepared: Path, student: Path, kind: str, variant_folder: Path
 ) -> None:
-    if config.champion:
-        shutil.copytree(local_copy(config.champion), folder, dirs_exist_ok=True)
-        return
+    """Write the best baseline according to the gate."""
     known_kinds = baseline_kinds()
     check(
         kind in known_kinds,
-        "gate's champion",
+        "gate's baseline",
         kind,
         must=f"one of {known_kinds}",
         fix="set release.champion to a place",
@@ -57,8 +75,10 @@ def _control(
         item_from_row(item_row)
         for item_row in read_table(prepared, "items").iter_rows(named=True)
     ]
-    copy_info(prepared, folder)
-    save_baseline(kind, items, folder, encoder=student, language=language_of(prepared))
+    variant_folder.mkdir(parents=True)
+    copy_info(prepared, variant_folder)
+    language = language_of(prepared)
+    save_baseline(kind, items, variant_folder, encoder=student, language=language)
 
 
 def _variant(folder: Path) -> dict[str, Any]:
@@ -87,7 +107,12 @@ def shop_actions(prepared: Path) -> dict[str, str]:
 
 
 def run(
-    config: Config, prepared: Path, student: Path, gate: Path, output: Path
+    config: Config,
+    prepared: Path,
+    student: Path,
+    gate: Path,
+    output: Path,
+    champion: Path | None = None,
 ) -> dict[str, float]:
     """Write the two variants, their catalogue and the plan of the experiment.
 
@@ -100,12 +125,14 @@ def run(
         student: output of the student's training; it becomes the challenger.
         gate: output of the gate, with its verdict and the best baseline.
         output: the stage's folder.
+        champion: folder of the ranker in production, which becomes the control; None: the
+            best baseline does.
 
     Returns:
         The share of shoppers that get the challenger, and the number of variants.
 
     Raises:
-        ConfigError: the gate did not pass.
+        ConfigError: the gate did not pass, or the champion cannot be served.
     """
     verdict = json.loads((gate / "gate.json").read_text("utf-8"))
     advice = "see gate/gate.json for its reasons"
@@ -120,10 +147,11 @@ def run(
 
     control = output / "variants" / "control"
     challenger = output / "variants" / "challenger"
-    control.mkdir(parents=True)
-    _control(config, prepared, student, str(verdict["champion"]), control)
-    # The manifest describes the training stage's folder, not this copy.
-    shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
+    if champion is not None:
+        _copy_champion(champion, control)
+    else:
+        _write_baseline(prepared, student, str(verdict["baseline"]), control)
+    _copy_ranker(student, challenger)
     shutil.copyfile(prepared / "items.parquet", output / "catalogue.parquet")
 
     variants = {

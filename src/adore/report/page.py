@@ -283,6 +283,13 @@ def _contents(run_dir: Path, names: Sequence[str]) -> Document:
     }
 
 
+def _opponents(gate_verdict: Document) -> str:
+    """Name the systems that the student had to beat."""
+    # The baseline is the champion where no ranker in production was scored.
+    names = dict.fromkeys([gate_verdict["champion"], gate_verdict["baseline"]])
+    return " and ".join(filter(None, names)) or "no baseline"
+
+
 def summary_table(run_dir: Path) -> str:
     """Summarise a run in a dozen lines for a terminal."""
     table_lines = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
@@ -300,9 +307,7 @@ def summary_table(run_dir: Path) -> str:
     gate_verdict = _read(run_dir / "gate" / "gate.json")
     if gate_verdict:
         outcome = "passed" if gate_verdict["passed"] else "stopped"
-        table_lines.append(
-            f"gate: {outcome} against {gate_verdict['champion'] or 'no baseline'}"
-        )
+        table_lines.append(f"gate: {outcome} against {_opponents(gate_verdict)}")
     decision = _read(run_dir / "experiment" / "decision.json")
     if decision:
         action = decision["action"]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adore.errors import DataError, check
 from adore.storage import write_json
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARD",
+    "check_sealed",
     "export_catalogue",
     "export_encoder",
     "export_net",
@@ -170,6 +172,10 @@ def export_catalogue(
     return encoder
 
 
+def _hash_of(file_path: Path) -> str:
+    return hashlib.sha256(file_path.read_bytes()).hexdigest()
+
+
 def seal(folder: Path, card: Mapping[str, Any]) -> str:
     """Write ``hashes.json`` and ``card.json`` of a ranker whose other files are all there.
 
@@ -183,9 +189,7 @@ def seal(folder: Path, card: Mapping[str, Any]) -> str:
     file_hashes: dict[str, str] = {}
     for file_path in sorted(folder.iterdir()):
         if file_path.is_file() and file_path.name not in _SEALS:
-            file_hashes[file_path.name] = hashlib.sha256(
-                file_path.read_bytes()
-            ).hexdigest()
+            file_hashes[file_path.name] = _hash_of(file_path)
 
     content = json.dumps([file_hashes, card], sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()
@@ -195,3 +199,35 @@ def seal(folder: Path, card: Mapping[str, Any]) -> str:
     write_json(file_hashes, folder / _HASHES)
     write_json({**card, "version": version}, folder / CARD)
     return version
+
+
+def check_sealed(folder: Path) -> None:
+    """Check that a ranker's folder holds every file that it was sealed with, unchanged.
+
+    Args:
+        folder: the ranker's.
+
+    Raises:
+        DataError: a file is missing or was changed since.
+    """
+    hashes_path = folder / _HASHES
+    file_hashes: dict[str, str] = {}
+    if hashes_path.is_file():
+        file_hashes = json.loads(hashes_path.read_text("utf-8"))
+
+    unlike = []
+    for name in (CARD, _HASHES, *file_hashes):
+        file_path = folder / name
+        is_as_sealed = file_path.is_file()
+        if is_as_sealed and name in file_hashes:
+            is_as_sealed = _hash_of(file_path) == file_hashes[name]
+        if not is_as_sealed:
+            unlike.append(name)
+    check(
+        not unlike,
+        f"files of {str(folder)!r} that are missing or changed",
+        unlike,
+        must="none",
+        fix="copy the ranker's whole folder again",
+        error=DataError,
+    )

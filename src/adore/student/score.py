@@ -1,4 +1,4 @@
-"""Stage ``score``: the student and the baselines on every judged dev and test query.
+"""Stage ``score``: student, champion and baselines on every judged dev and test query.
 
 It never reads labels. The student grades the adversarial pairs as well.
 """
@@ -34,7 +34,15 @@ from adore.student.rankers import (
     save_baseline,
 )
 from adore.tables import TABLES
-from adore.types import PAIR, Item, Score, by_letter, item_from_row, items_by_id
+from adore.types import (
+    CHAMPION,
+    PAIR,
+    Item,
+    Score,
+    by_letter,
+    item_from_row,
+    items_by_id,
+)
 
 __all__ = ["Config", "run", "score_files", "score_pairs"]
 
@@ -42,7 +50,13 @@ _Row = dict[str, Any]
 
 
 class Config(StageConfig):
-    """No settings of its own."""
+    """Which ranker in production is scored beside the student."""
+
+    champion: str = ""
+    """Place of the ranker in production, a student or a baseline.
+
+    It is scored as the system ``champion``; empty: there is none.
+    """
 
 
 def _score_row(query_id: str, scored: Score, *, has_grade: bool) -> _Row:
@@ -238,8 +252,28 @@ def _by_system_and_pair(row: _Row) -> tuple[str, str, str]:
     return row["system"], row["query_id"], row["item_id"]
 
 
+def _write_baselines(
+    items: dict[str, Item], home: Path, *, encoder: Path, language: str
+) -> dict[str, Path]:
+    """A folder for each kind of baseline, by its name."""
+    folders = {}
+    for kind in baseline_kinds():
+        folder = home / kind
+        folder.mkdir()
+        save_baseline(
+            kind, list(items.values()), folder, encoder=encoder, language=language
+        )
+        folders[kind] = folder
+    return folders
+
+
 def run(
-    config: Config, prepared: Path, student: Path, adversarial: Path, output: Path
+    config: Config,
+    prepared: Path,
+    student: Path,
+    adversarial: Path,
+    output: Path,
+    champion: Path | None = None,
 ) -> dict[str, float]:
     """Write ``scores`` of every system, and ``adversarial_scores``, the student's grades.
 
@@ -249,12 +283,13 @@ def run(
         student: the folder of ``distil``.
         adversarial: the folder with the adversarial set.
         output: the folder of this stage.
+        champion: folder of the ranker in production; None: there is none.
 
     Returns:
         Metrics: judged pairs, and systems that scored them.
 
     Raises:
-        MissingError: a table is not there.
+        MissingError: a table is not there, or the champion's folder holds no ranker.
         DataError: a table cannot be read.
     """
     item_table = read_table(prepared, "items")
@@ -268,27 +303,21 @@ def run(
     score_rows: list[_Row] = []
     with tempfile.TemporaryDirectory() as home:
         folders = {"student": student}
-        for kind in baseline_kinds():
-            folder = Path(home) / kind
-            folder.mkdir()
-            save_baseline(
-                kind,
-                list(items.values()),
-                folder,
-                encoder=student,
-                language=language_of(prepared),
-            )
-            folders[kind] = folder
+        if champion is not None:
+            folders[CHAMPION] = champion
+        folders |= _write_baselines(
+            items, Path(home), encoder=student, language=language_of(prepared)
+        )
 
         for system, folder in folders.items():
             # A refitted student knows the dev pairs, so their scores are of before.
             saved = _dev_scores(folder, pairs)
-            score_rows.extend(saved.to_dicts())
+            system_rows = saved.to_dicts()
             unscored = pairs.join(saved, on=PAIR, how="anti")
             ranker = load_ranker(folder, threads=config.threads)
-            for score_row in _score_lists(ranker, items, query_texts, unscored):
-                score_row["system"] = system
-                score_rows.append(score_row)
+            system_rows += _score_lists(ranker, items, query_texts, unscored)
+            # The scores that a champion saved bear the name that it had before.
+            score_rows += [{**row, "system": system} for row in system_rows]
             if system == "student":
                 adversarial_pairs = read_table(adversarial, "adversarial")
                 adversarial_rows = _adversarial_scores(

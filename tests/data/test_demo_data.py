@@ -251,3 +251,39 @@ def test_the_other_world_grades_by_what_a_thing_is() -> None:
         demo_lab.true_grade(demo_lab.Intent("q", field="maker", value="nobody"), supply)
         == Grade.IRRELEVANT
     )
+
+
+def test_a_drifting_shop_has_new_brands_and_words_and_the_judgements_of_its_first_round(
+    tmp_path: Path,
+) -> None:
+    size = {"items": 240, "queries": 60, "judged": 30, "users": 10, "visits": 2}
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        config = demo_data.Config(**size, drift_round=number)
+        demo_data.run(config, output=tmp_path / str(number))
+    items, texts, bytes_of = [], [], []
+    for number in range(3):
+        folder = tmp_path / str(number)
+        items.append({r["item_id"]: r for r in rows(folder / "items.jsonl.gz")})
+        texts.append(
+            {r["query_id"]: r["query"] for r in rows(folder / "queries.jsonl")}
+        )
+        kept = ("judgements.jsonl", "events.jsonl.gz")
+        bytes_of.append([(folder / name).read_bytes() for name in kept])
+    assert bytes_of[0] == bytes_of[1] == bytes_of[2]
+
+    for earlier, later in ((0, 1), (1, 2)):
+        new = items[later].keys() - items[earlier].keys()
+        assert len(items[later]) == 240 and len(new) == 48
+        old = items[later].keys() & items[earlier].keys()
+        assert all(items[later][i] == items[earlier][i] for i in old)
+        brands = {r["brand"] for r in items[earlier].values()}
+        assert not ({items[later][i]["brand"] for i in new} - {""}) & brands
+        assert texts[earlier].items() < texts[later].items()
+
+    truth = pl.DataFrame(rows(tmp_path / "2" / "truth.jsonl.gz"))
+    assert set(truth["item_id"]) <= items[2].keys()
+    asked = truth.filter(pl.col("query_id").str.starts_with("q-2-"))
+    assert asked["query_id"].n_unique() >= 10
+    exact = asked.filter(pl.col("grade") == 3)
+    assert exact.height and exact["item_id"].str.starts_with("item-2-").all()

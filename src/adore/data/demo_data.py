@@ -19,10 +19,12 @@ from pydantic import Field
 
 from adore.config import StageConfig
 from adore.data import demo_lab
+from adore.data.demo_drift import drift
 from adore.data.demo_shop import Intent, Spec, make_intents, make_specs, true_grade
 from adore.data.demo_text import item_row, query_text
 from adore.data.rows import Row
 from adore.data.shoppers import Shoppers, noisy_ranking
+from adore.errors import check
 from adore.types import Grade
 
 __all__ = ["Config", "run"]
@@ -51,6 +53,13 @@ class Config(StageConfig):
     """Visits of each shopper."""
     bots: float = Field(0.03, ge=0, le=1)
     """Share of shoppers that are bots."""
+    drift_round: int = Field(0, ge=0)
+    """How often the shop has drifted; 0: its first round.
+
+    Items go and others come, with new brands and words, and shoppers ask for them.
+    Judgements and events stay those of the first round."""
+    drift_share: float = Field(0.2, ge=0, le=1)
+    """Share of the items that each drift replaces."""
 
 
 class _HasQueryId(Protocol):
@@ -256,6 +265,53 @@ def _judge(
     return judgements
 
 
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """One round's catalogue and queries, and the true grades of the queries' candidates."""
+
+    items: list[Any]
+    intents: list[Any]
+    item_rows: list[Row]
+    queries: dict[str, str]
+    """Text by query id."""
+    lists: dict[str, Grades]
+
+
+def _drifted(config: Config, first: _Shop) -> _Shop:
+    """The shop after its drifts; what stays is as it was, but for the lists."""
+    check(
+        config.world == "shop",
+        "drift_round",
+        config.drift_round,
+        must="0 in the world lab",
+        fix="set world: shop",
+    )
+    items, intents = drift(
+        first.items,
+        first.intents,
+        config.drift_round,
+        share=config.drift_share,
+        seed=config.seed,
+    )
+    known_rows = {item_row["item_id"]: item_row for item_row in first.item_rows}
+    item_rows = []
+    for item in items:
+        # By the id alone, so that an item is the same in every later round.
+        rng = random.Random(f"{config.seed}|{item.item_id}")
+        item_rows.append(known_rows.get(item.item_id) or item_row(item, rng))
+
+    queries = {}
+    lists = {}
+    for intent in intents:
+        query_id = intent.query_id
+        rng = random.Random(f"{config.seed}|{query_id}")
+        text = first.queries.get(query_id) or query_text(intent, rng)
+        queries[query_id] = text
+        world = _WORLDS[config.world]
+        lists[query_id] = _candidates(intent, items, rng, world, config.candidates)
+    return _Shop(items, intents, item_rows, queries, lists)
+
+
 def run(config: Config, output: Path) -> dict[str, float]:
     """Write ``items``, ``queries``, ``judgements``, ``events``, ``truth`` and ``dataset.yaml``.
 
@@ -280,14 +336,17 @@ def run(config: Config, output: Path) -> dict[str, float]:
 
     judgements = _judge(config, lists, rng)
     events = _simulate_events(config, lists, queries)
-    texts = []
-    for query_id, text in queries.items():
-        texts.append({"query_id": query_id, "query": text})
     item_rows = [world.item_row(item, rng) for item in items]
-    _write_lines(output / "items.jsonl.gz", item_rows)
+    shop = _Shop(items, intents, item_rows, queries, lists)
+    if config.drift_round:
+        shop = _drifted(config, shop)
+    texts = []
+    for query_id, text in shop.queries.items():
+        texts.append({"query_id": query_id, "query": text})
+    _write_lines(output / "items.jsonl.gz", shop.item_rows)
     _write_lines(output / "queries.jsonl", texts)
     _write_lines(output / "judgements.jsonl", judgements)
-    _write_lines(output / "truth.jsonl.gz", _truth_rows(lists))
+    _write_lines(output / "truth.jsonl.gz", _truth_rows(shop.lists))
     _write_lines(output / "events.jsonl.gz", events)
     info = {
         "name": f"demo {config.world}",
@@ -297,8 +356,8 @@ def run(config: Config, output: Path) -> dict[str, float]:
     }
     (output / "dataset.yaml").write_text(yaml.safe_dump(info), "utf-8")
     return {
-        "items": len(items),
-        "queries": len(queries),
+        "items": len(shop.items),
+        "queries": len(shop.queries),
         "judgements": len(judgements),
         "events": len(events),
     }

@@ -34,6 +34,10 @@ _SHADES = {
 }
 
 
+def _shades(colour: str) -> tuple[str, ...]:
+    return _SHADES.get(colour, (colour,))
+
+
 def _amount(value: float, unit: str, rng: random.Random) -> str:
     """A size as sellers write it, now and then in another unit."""
     if not value:
@@ -70,7 +74,7 @@ def _product_parts(spec: Spec, noun: str, rng: random.Random) -> list[str]:
     category = CATEGORIES[spec.category]
     title_parts = [_maybe(spec.brand, 0.75, rng), _maybe(spec.series, 0.7, rng)]
     if rng.random() < 0.7:
-        title_parts.append(rng.choice(_SHADES[spec.colour]))
+        title_parts.append(rng.choice(_shades(spec.colour)))
     title_parts.append(_maybe(spec.material, 0.7, rng))
     title_parts.append(noun)
 
@@ -117,7 +121,7 @@ def _attributes(spec: Spec, category: Category, rng: random.Random) -> Row:
     if not spec.accessory:
         attributes["series"] = spec.series
     if rng.random() < 0.8:
-        attributes["colour"] = rng.choice(_SHADES[spec.colour]).title()
+        attributes["colour"] = rng.choice(_shades(spec.colour)).title()
     if spec.accessory:
         return attributes
 

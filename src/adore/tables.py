@@ -71,11 +71,26 @@ TABLES: dict[str, dict[str, str]] = {
         "wanted_exact": "bool",
         "event_ids": "list[str]",
     },
+    "clear_pairs": {  # of train queries: shoppers want the item, or do not
+        **_PAIR,
+        "behaviour": "str",  # bought | returned | skipped
+        "p_exact": "float",  # by its behaviour
+        "kept": "int",  # clients
+        "returned": "int",
+        "clients": "int",  # who were shown it
+        "wanted_exact": "bool",
+    },
     "untrusted_clients": {
         "client_id": "str",
         "reason": "str",
         "targets": "list[str]",
         "events": "int",
+    },
+    # live
+    "live_errors": {  # pairs of which the champion and shoppers say different things
+        **_PAIR,
+        "grade": "int",  # the champion's
+        "kind": "str",
     },
     # synthesise; verify writes the same columns as `synthetic`, plus `rejected`
     "candidates": {

@@ -73,6 +73,31 @@ def test_only_train_queries_teach_and_dev_queries_are_kept_apart(
     assert (right(shop, dev_signs)["ok"] > 0.85).all()
 
 
+def test_clear_pairs_say_what_shoppers_want_and_never_name_a_held_out_query(
+    shop: Any, made: Out
+) -> None:
+    clear = read_table(made[0], "clear_pairs")
+    split = dict(
+        read_table(shop.folder / "prepared", "queries")
+        .select("query_id", "split")
+        .iter_rows()
+    )
+    assert {split[q] for q in clear["query_id"]} == {"train"}
+    assert clear.height == made[1]["clear_pairs"] > 50
+    assert clear.is_unique().all()
+    truth = [
+        shop.lists[q][i] == Grade.EXACT
+        for q, i in clear.select("query_id", "item_id").iter_rows()
+    ]
+    assert (clear["wanted_exact"] == pl.Series(truth)).mean() > 0.9
+    bought, left = clear.partition_by("wanted_exact", maintain_order=False)
+    if left["wanted_exact"][0]:
+        bought, left = left, bought
+    assert set(bought["behaviour"]) == {"bought"} and bought["kept"].min() >= 2
+    assert set(left["behaviour"]) <= {"returned", "skipped"}
+    assert bought["p_exact"].min() >= 0.9 and left["p_exact"].max() <= 0.1
+
+
 def test_every_row_names_events_of_the_log(shop: Any, made: Out) -> None:
     pair = {
         e: (q, i)

@@ -234,6 +234,25 @@ def _summary(reading: _Reading, *, coarse: bool) -> dict[str, Any]:
     }
 
 
+def _clear_pairs(reading: _Reading, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of train queries whose behaviour is clear, whatever the judge says of them."""
+    # As for signs: a purchase of what a ring pushes shows nothing, whoever made it.
+    not_trusted = pushed(reading.untrusted_clients, pairs)
+    not_trusted = not_trusted.with_columns(wanted_exact=pl.lit(True))
+    clear = reading.signs.join(not_trusted, on=[*PAIR, "wanted_exact"], how="anti")
+
+    exact = pl.col("posterior").list.get(int(Grade.EXACT))
+    return clear.select(
+        *PAIR,
+        "behaviour",
+        "kept",
+        "returned",
+        "clients",
+        "wanted_exact",
+        p_exact=exact,
+    )
+
+
 def _sign_of(row: dict[str, Any]) -> Sign:
     """A row of signs, joined with the pair's evidence."""
     return Sign(
@@ -250,11 +269,13 @@ def _sign_of(row: dict[str, Any]) -> Sign:
 def run(
     config: Config, prepared: Path, evidence: Path, judged: list[Path], output: Path
 ) -> dict[str, float]:
-    """Write ``feedback``, ``dev_signs``, ``untrusted_clients`` and ``behaviour.json``.
+    """Write what shoppers' behaviour says: four tables and ``behaviour.json``.
 
-    Only train queries teach. ``dev_signs`` has the signs of dev queries, for the teacher's
-    gate, by the model that train queries taught. Simulated events are written as
-    ``events``, so that every row's events are there.
+    Only train queries teach: ``feedback`` has the signs for or against the judge's grades,
+    ``clear_pairs`` every pair whose behaviour is clear. ``dev_signs`` has the signs of dev
+    queries, for the teacher's gate, by the model that train queries taught;
+    ``untrusted_clients`` who was left out. Simulated events are written as ``events``, so
+    that every row's events are there.
 
     Args:
         config: what counts as a sign, and the caps.
@@ -265,8 +286,8 @@ def run(
         output: the stage's folder.
 
     Returns:
-        The stage's counts: KTO rows, of which desirable and not, dev signs, events,
-        untrusted clients; ``simulated`` is 1 where the events are.
+        The stage's counts: KTO rows, of which desirable and not, dev signs, clear pairs,
+        events, untrusted clients; ``simulated`` is 1 where the events are.
 
     Raises:
         MissingError: a table is not there.
@@ -303,6 +324,7 @@ def run(
     dev_signs = reading.dev_signs.select(*PAIR, "kind", "wanted_exact", "event_ids")
     write_table([dict(row) for row in rows], output, "feedback")
     write_table(dev_signs, output, "dev_signs")
+    clear_pairs = write_table(_clear_pairs(reading, pairs), output, "clear_pairs")
     write_table(reading.untrusted_clients, output, "untrusted_clients")
 
     poisoning = _test_poisoning(reading, events, pairs, config)
@@ -315,6 +337,7 @@ def run(
         "desirable": float(desirable),
         "undesirable": float(len(rows) - desirable),
         "dev_signs": float(dev_signs.height),
+        "clear_pairs": float(clear_pairs.height),
         "events": float(events.height),
         "untrusted_clients": float(reading.untrusted_clients.height),
         "simulated": float(is_simulated),

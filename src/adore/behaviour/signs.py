@@ -72,8 +72,9 @@ def find_signs(seen: pl.DataFrame, model: GradeModel, rule: SignRule) -> pl.Data
         rule: what is clear enough.
 
     Returns:
-        The columns of ``GradeModel.posterior``, with the ``kind`` of sign (values of
-        :class:`SignKind`) and ``wanted_exact``.
+        The columns of ``GradeModel.posterior``, with ``behaviour`` (``bought``, ``returned``
+        or ``skipped``), the ``kind`` of sign (values of :class:`SignKind`) and
+        ``wanted_exact``.
     """
     pairs = model.posterior(seen)
     exposed = pairs.filter(pl.col("examined") >= rule.min_exposure)
@@ -108,6 +109,7 @@ def find_signs(seen: pl.DataFrame, model: GradeModel, rule: SignRule) -> pl.Data
     )
     kind = pl.concat_str(behaviour, judgement, separator=", ")
     signs = exposed.with_columns(
+        behaviour=behaviour,
         kind=kind,
         wanted_exact=is_bought,
     )

@@ -130,7 +130,7 @@ def attack_of(bench: Bench, kind: str, share: float) -> tuple[pl.DataFrame, set[
     rows = Attack(kind, frozenset(items["item_id"]), shoppers).log(
         lists, int(share / (1 - share) * honest.height)
     )
-    attack = pl.DataFrame(rows).select(honest.columns)
+    attack = pl.DataFrame(rows, schema=honest.schema)
     return pl.concat([honest, attack]).sort("timestamp", "event_id"), set(
         attack["client_id"]
     )

@@ -42,6 +42,8 @@ TABLES: dict[str, dict[str, str]] = {
         "timestamp": "int",  # ms since the epoch
         "object_id": "str",  # item
         "position": "int",  # 1 = top
+        # upper position of the pair that was in random order; null: in no such pair
+        "pair_position": "int",
     },
     "quarantine": {"table": "str", "line": "int", "reason": "str", "row": "str"},
     # evidence
@@ -148,6 +150,9 @@ TABLES: dict[str, dict[str, str]] = {
         "served": "str",  # variant that answered
         "model_version": "str",
         "item_ids": "list[str]",
+        "explored": "bool",
+        "first_pair": "int",  # 1 | 2; null: not explored
+        "propensity": "float",
         "degraded": "bool",
         "latency_ms": "float",
     },

@@ -106,7 +106,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         folder / "prepared",
         "truth",
     )
-    events = write_table(pl.DataFrame(rows), folder / "prepared", "events")
+    events = write_table(rows, folder / "prepared", "events")
     write_table(
         [{**r, "evidence": _evidence(r["grade"])} for r in judged],
         folder / "evidence",

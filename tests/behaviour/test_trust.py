@@ -18,7 +18,7 @@ def attacked(shop: Any, kind: str, share: float) -> tuple[pl.DataFrame, set[str]
     rows = Attack(kind, shop.pushed, shop.shoppers).log(
         shop.lists, int(share / (1 - share) * shop.events.height)
     )
-    attack = pl.DataFrame(rows).select(shop.events.columns)
+    attack = pl.DataFrame(rows, schema=shop.events.schema)
     return pl.concat([shop.events, attack]), set(attack["client_id"])
 
 
@@ -96,7 +96,7 @@ def loyal(shop: Any, client: str, visits: int) -> pl.DataFrame:
                 rows.append(
                     {"event_id": f"{client}-{n}-{item}-{action}", **where, **who}
                 )
-    return pl.DataFrame(rows).select(shop.events.columns)
+    return pl.DataFrame(rows, schema=shop.events.schema)
 
 
 def test_loyal_heavy_buyers_of_one_brand_are_kept(shop: Any) -> None:

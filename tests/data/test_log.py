@@ -523,3 +523,50 @@ def test_the_routers_exposures_are_impressions(tmp_path: Path) -> None:
     )
     shop = read_shop(tmp_path, CONFIG)
     assert len(shop.tables["events"]) == 4, "as they are shipped, and without any event"
+
+
+def test_events_of_an_explored_list_name_their_pair(tmp_path: Path) -> None:
+    common = {"client_id": "u", "session_id": "s", "query_id": "q1"}
+    later = WHEN + 3_600_000
+    exposures = [
+        {"exposure_id": "e1", "timestamp": WHEN, "item_ids": list("bacd"),
+         "explored": True, "first_pair": 2, "propensity": 0.5, **common},
+        {"exposure_id": "e2", "timestamp": later, "item_ids": list("abcd"),
+         "explored": False, **common},
+    ]  # fmt: skip
+    rows = [
+        event("click", "a", second=5),  # its place is that of the list before
+        event("purchase", "a", 2, second=9),
+        event("click", "c", 1, second=9),  # at another place than the router showed
+        event("click", "b", second=4000),  # in the second list
+        event("click", "c", second=4001),
+        # The shop logs its first list too, by a clock that is behind.
+        *shown("bacd", second=-1, session_id="of the shop"),
+    ]
+    shop = shop_of(tmp_path, rows, exposures=exposures)
+    pairs = {}
+    for row in shop.tables["events"]:
+        moment = (row["timestamp"] - WHEN) // 1000
+        pairs[row["action_name"], row["object_id"], moment] = row["pair_position"]
+    assert pairs == {
+        ("impression", "b", -1): None, ("impression", "a", -1): 2,
+        ("impression", "c", -1): 2, ("impression", "d", -1): None,
+        ("click", "a", 5): 2, ("purchase", "a", 9): 2, ("click", "c", 9): None,
+        ("impression", "a", 3600): None, ("impression", "b", 3600): None,
+        ("impression", "c", 3600): None, ("impression", "d", 3600): None,
+        ("click", "b", 4000): None, ("click", "c", 4001): None,
+    }  # fmt: skip
+
+
+def test_pairs_of_a_list_are_whole(tmp_path: Path) -> None:
+    common = {"timestamp": WHEN, "item_ids": list("abc"), "query_id": "q1"}
+    exposures = [
+        {"exposure_id": str(n), "client_id": f"u{n}", "first_pair": first, **common}
+        for n, first in enumerate((1, 2, "2", 0, None, 3, "x"))
+    ]
+    pairs: dict[str, list[int | None]] = {}
+    for row in shop_of(tmp_path, [], exposures=exposures).tables["events"]:
+        pairs.setdefault(row["client_id"], []).append(row["pair_position"])
+    assert pairs.pop("u0") == [1, 1, None]
+    assert pairs.pop("u1") == pairs.pop("u2") == [None, 2, 2]
+    assert len(pairs) == 4 and set(map(tuple, pairs.values())) == {(None, None, None)}

@@ -114,11 +114,7 @@ def flipped_shares(
     flipped = {}
     for kind in ATTACKS:
         attack = Attack(kind, pushed_items, accounts)
-        simulated = pl.DataFrame(
-            attack.log(lists, count),
-            schema_overrides=events.schema,
-        )
-        simulated = simulated.select(events.columns)
+        simulated = pl.DataFrame(attack.log(lists, count), schema=events.schema)
         poisoned = pl.concat([events, simulated])
 
         after = read(poisoned)

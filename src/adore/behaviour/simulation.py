@@ -10,6 +10,7 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.data.shoppers import Shoppers
+from adore.parquet import schema_of
 from adore.types import PAIR
 
 __all__ = ["grades_by_query", "simulate_events"]
@@ -100,8 +101,5 @@ def simulate_events(prepared: Path, *, count: int, seed: int) -> pl.DataFrame:
                     visit=visit,
                 )
 
-    # Without a row there are no columns; the empty table of the shop has them.
-    frame = read_table(prepared, "events")
-    if events:
-        frame = pl.DataFrame(events, infer_schema_length=None)
+    frame = pl.DataFrame(events, schema=schema_of("events"))
     return frame.unique("event_id", maintain_order=True)

@@ -35,7 +35,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "exposures": (
         "exposure_id", "query_id", "user_query", "session_id", "client_id", "timestamp",
-        "item_ids",
+        "item_ids", "first_pair",
     ),
     "pairs": ("query_id", "query", "item_id"),
     "scores": ("query_id", "query", "item_id", "score", "grade", "system"),

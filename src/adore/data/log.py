@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from adore.data.actions import IGNORE, canonical_action
 from adore.data.cells import parse_json
 from adore.data.events import Event, flat_fields, read_event
+from adore.data.random_pairs import ShownPairs, pair_positions
 from adore.data.rows import NumberedRow, Row, Rows
 from adore.data.searches import QueryFinder
 from adore.errors import DataError
@@ -21,7 +22,6 @@ __all__ = [
     "exposure_events",
     "read_events",
     "search_impressions",
-    "split_searches",
 ]
 
 REPEAT_MS = 30 * 60_000
@@ -43,6 +43,8 @@ class _LogEvent(Event):
     """The search as logged, once ``query_id`` is the shop's query."""
     repeated: bool
     """The very same event was logged before."""
+    pair_position: int | None
+    """Upper position of the pair of its exposure that was shown in random order."""
 
 
 _Key = tuple[str, str, str]
@@ -70,29 +72,6 @@ class LogReport:
         return ignored
 
 
-def split_searches(log_rows: Rows) -> list[NumberedRow]:
-    """Take the searches out of a log that keeps both in one file.
-
-    A search is a row with a text and no action.
-
-    Args:
-        log_rows: of the log; its searches are removed.
-
-    Returns:
-        The searches.
-    """
-    searches = []
-    others = []
-    for line_number, logged_row in log_rows.good:
-        has_action = logged_row.get("action_name") not in (None, "")
-        if logged_row.get("user_query") and not has_action:
-            searches.append((line_number, logged_row))
-        else:
-            others.append((line_number, logged_row))
-    log_rows.good = others
-    return searches
-
-
 def _impressions(
     logged_row: Mapping[str, object],
     item_ids: list[object],
@@ -101,6 +80,7 @@ def _impressions(
 ) -> Iterator[Row]:
     """One impression an item of a list that was logged whole, at its position from 1."""
     fields = {name: logged_row.get(name) for name in common_fields}
+    upper_of = pair_positions(logged_row.get("first_pair"), len(item_ids))
     for position, item_id in enumerate(item_ids, 1):
         yield {
             **fields,
@@ -108,6 +88,7 @@ def _impressions(
             "action_name": "impression",
             "object_id": item_id,
             "position": position,
+            "pair_position": upper_of.get(position),
         }
 
 
@@ -240,8 +221,17 @@ def _parse_events(
 
         # setdefault gives back these very values where the id is new.
         repeated = first_logged is not values
+        pair_position = None
+        if logged["event_id"].startswith(EXPOSURE_PREFIX):
+            pair_position = logged_row.get("pair_position")
         events.append(
-            {**logged, "action_name": action, "search": "", "repeated": repeated}
+            {
+                **logged,
+                "action_name": action,
+                "search": "",
+                "repeated": repeated,
+                "pair_position": pair_position,
+            }
         )
     return events
 
@@ -373,6 +363,19 @@ def _set_positions(events: list[_LogEvent], first: int) -> None:
             event["position"] = min(own_impressions)[1]
 
 
+def _set_pair_positions(events: list[_LogEvent]) -> None:
+    """Give what the shop logged the random pair of its exposure."""
+    shown = ShownPairs(REPEAT_MS)
+    for event in filter(_is_exposure, events):
+        place = _exposure_key(event), event["position"]
+        shown.add(place, event["timestamp"], event["pair_position"])
+
+    for event in events:
+        if not _is_exposure(event):
+            place = _exposure_key(event), event["position"]
+            event["pair_position"] = shown.pair_of(place, event["timestamp"])
+
+
 def _exposure_key(event: _LogEvent) -> _Key:
     """What was shown to whom: the search, the client and the item."""
     return event["search"], event["client_id"], event["object_id"]
@@ -444,6 +447,7 @@ def _table_row(event: _LogEvent) -> Row:
         "timestamp": event["timestamp"],
         "object_id": event["object_id"],
         "position": event["position"],
+        "pair_position": event["pair_position"],
     }
 
 
@@ -480,6 +484,7 @@ def read_events(
     if first == 0:
         report.notes.append("places count from 0 in this log; 1 was added to each")
     _set_positions(events, first)
+    _set_pair_positions(events)
 
     distinct = list(_without_repeats(events, rows))
     if distinct and not any(map(_is_impression, distinct)):

@@ -7,9 +7,9 @@ from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 
 from adore.data.queries import normalise_query
-from adore.data.rows import Row
+from adore.data.rows import NumberedRow, Row, Rows
 
-__all__ = ["QueryFinder", "merge_searches", "text_id"]
+__all__ = ["QueryFinder", "merge_searches", "split_searches", "text_id"]
 
 _normalise = lru_cache(maxsize=100_000)(normalise_query)
 MAX_ID = 200
@@ -185,3 +185,26 @@ class QueryFinder:
         if by_text:
             return by_text
         return by_id if self.trust_ids else ""
+
+
+def split_searches(log_rows: Rows) -> list[NumberedRow]:
+    """Take the searches out of a log that keeps both in one file.
+
+    A search is a row with a text and no action.
+
+    Args:
+        log_rows: of the log; its searches are removed.
+
+    Returns:
+        The searches.
+    """
+    searches = []
+    others = []
+    for line_number, logged_row in log_rows.good:
+        has_action = logged_row.get("action_name") not in (None, "")
+        if logged_row.get("user_query") and not has_action:
+            searches.append((line_number, logged_row))
+        else:
+            others.append((line_number, logged_row))
+    log_rows.good = others
+    return searches

@@ -16,15 +16,10 @@ from adore.data.folder_report import FolderReport, SplitSize
 from adore.data.items import item_rows
 from adore.data.judgements import grade_rows, queries_of_judgements
 from adore.data.language import choose_language
-from adore.data.log import (
-    exposure_events,
-    read_events,
-    search_impressions,
-    split_searches,
-)
+from adore.data.log import exposure_events, read_events, search_impressions
 from adore.data.queries import SPLITS, SplitConfig, read_queries, read_requests
 from adore.data.rows import BadRow, NumberedRow, Row, Rows
-from adore.data.searches import QueryFinder, merge_searches, text_id
+from adore.data.searches import QueryFinder, merge_searches, split_searches, text_id
 from adore.data.tables import read_table_file
 from adore.errors import AdoreError, DataError, MissingError, QuarantineError, check
 

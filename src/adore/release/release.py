@@ -37,6 +37,10 @@ class Config(StageConfig):
     """Hours after a user's first exposure in which events count.
 
     It applies to a live experiment, which is analysed repeatedly."""
+    explore: float = Field(0.0, ge=0, le=1)
+    """Share of requests whose list is shown with neighbours swapped at random.
+
+    Position bias is estimated from them; both variants' lists are explored alike."""
 
 
 def _copy_ranker(folder: Path, variant_folder: Path) -> None:
@@ -160,7 +164,7 @@ def run(
     }
     version = variants["challenger"]["version"]
     # The salt has the version: a new student gets a new assignment of shoppers.
-    experiment = {
+    experiment: dict[str, Any] = {
         "name": f"{variants['control']['kind']}-vs-{version}",
         "salt": f"adore|{config.seed}|{version}",
         "weights": {"control": 1 - config.share, "challenger": config.share},
@@ -172,6 +176,8 @@ def run(
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }
+    if config.explore:
+        experiment["explore"] = config.explore
     actions = shop_actions(prepared)
     if actions:
         experiment["actions"] = actions

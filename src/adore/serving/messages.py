@@ -58,7 +58,7 @@ class Prediction(TypedDict):
 
 
 class RankAnswer(TypedDict):
-    """The router's answer to ``POST /rank``, best item first."""
+    """The router's answer to ``POST /rank``."""
 
     exposure_id: str
     variant: str
@@ -66,6 +66,7 @@ class RankAnswer(TypedDict):
     model_version: str
     degraded: bool
     items: list[ScoredItem]
+    """In the order to show: best first, but for the swaps of an explored list."""
 
 
 class Exposure(TypedDict):
@@ -84,6 +85,13 @@ class Exposure(TypedDict):
     """The one that answered; ``none``: the items went out as they came."""
     model_version: str
     item_ids: list[str]
+    """In the order shown."""
+    explored: bool
+    """Whether neighbours were swapped at random (:mod:`adore.serving.exploration`)."""
+    first_pair: NotRequired[int]
+    """Position at which the first pair of an explored list begins, 1 or 2."""
+    propensity: NotRequired[float]
+    """Probability of the order in which each pair of an explored list was shown."""
     degraded: bool
     latency_ms: float
     user_query: str
@@ -108,6 +116,8 @@ class RouterConfig(TypedDict):
     salt: str
     weights: dict[str, float]
     variants: dict[str, VariantConfig]
+    explore: NotRequired[float]
+    """Share of lists whose neighbours are swapped at random."""
     timeout: NotRequired[float]
     """Seconds that a variant has for an answer."""
     catalogue: NotRequired[str]

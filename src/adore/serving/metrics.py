@@ -48,6 +48,9 @@ class Metrics:
         self.lost = self._counter(
             "adore_exposures_lost", "Answers whose exposure the disk refused."
         )
+        self.explored = self._counter(
+            "adore_explored", "Lists shown with neighbours swapped at random."
+        )
         self.seconds = Histogram(
             "adore_request_seconds",
             "Seconds from request to answer, the exposure on disk included.",
@@ -57,7 +60,13 @@ class Metrics:
         )
         # A counter without a label is absent; with its zero, a first failure is a rise.
         for variant in variants:
-            for counter in (self.degraded, self.mismatches, self.failures, self.lost):
+            for counter in (
+                self.degraded,
+                self.mismatches,
+                self.failures,
+                self.lost,
+                self.explored,
+            ):
                 counter.labels(variant)
 
         def shipping_failures() -> float:

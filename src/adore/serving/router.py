@@ -29,6 +29,7 @@ from adore.experiment.design import CONTROL
 from adore.processes import exit_with_parent
 from adore.serving.comparer import Comparer
 from adore.serving.events import complete_event
+from adore.serving.exploration import PROPENSITY, explore
 from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit
 from adore.serving.messages import (
@@ -117,14 +118,14 @@ class Router:
         self.known_faults: dict[str, str] = dict.fromkeys(self.variants, "")
 
     async def rank(self, body: Json) -> RankAnswer:
-        """Assign, rank, fall back if need be, log, answer.
+        """Assign, rank, fall back if need be, explore, log, answer.
 
         Args:
             body: ``user_id``, ``query`` and ``items``; optionally ``session_id`` and
                 ``query_id``.
 
         Returns:
-            The items, best first, with their exposure's id.
+            The items in the order to show, with their exposure's id.
 
         Raises:
             RequestError: a field is missing or malformed.
@@ -154,8 +155,15 @@ class Router:
             ranking.prediction["items"], key=lambda scored_item: -scored_item["score"]
         )
 
+        # By the exposure alone: both variants' lists are explored alike.
+        exposure_id = uuid.uuid4().hex
+        share = self.config.get("explore", 0.0)
+        if served == NOBODY:
+            share = 0.0
+        shown = explore(best_first, share=share, exposure_id=exposure_id)
+
         exposure: Exposure = {
-            "exposure_id": uuid.uuid4().hex,
+            "exposure_id": exposure_id,
             "timestamp": int(time.time() * 1000),
             "client_id": client_id,
             "session_id": session_id,
@@ -164,16 +172,22 @@ class Router:
             "variant": variant,
             "served": served,
             "model_version": model_version,
-            "item_ids": [scored_item["item_id"] for scored_item in best_first],
+            "item_ids": [scored_item["item_id"] for scored_item in shown.items],
+            "explored": shown.explored,
             "degraded": served != variant,
             "latency_ms": round(1000 * (time.perf_counter() - start_time), 3),
             # By it ``prepare`` recognises the query where its id is one of this search alone.
             "user_query": request.query,
         }
+        if shown.explored:
+            exposure["first_pair"] = shown.first_pair
+            exposure["propensity"] = PROPENSITY
         await self._log_exposure(exposure)
 
         matches = model_version == self._expected_version(served, model_version)
         self.metrics.answered(variant, served, matches=matches)
+        if shown.explored:
+            self.metrics.explored.labels(variant).inc()
         self.metrics.seconds.labels(variant).observe(time.perf_counter() - start_time)
         return {
             "exposure_id": exposure["exposure_id"],
@@ -181,7 +195,7 @@ class Router:
             "served": served,
             "model_version": model_version,
             "degraded": exposure["degraded"],
-            "items": best_first,
+            "items": shown.items,
         }
 
     def _expected_version(self, variant_name: str, default: str) -> str:

@@ -48,7 +48,7 @@ INFERENCE_SERVICE = "serving.kserve.io/inferenceservice"
 Object = dict[str, Any]
 """A Kubernetes object, or a part of one."""
 Plan = dict[str, Any]
-"""An ``experiment.json``: name, salt, weights, design and variants.
+"""An ``experiment.json``: name, salt, weights, design, explored share and variants.
 
 Each variant has ``version``, ``kind``, ``uri`` and ``service`` (see :func:`name_services`)."""
 

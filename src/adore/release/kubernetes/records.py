@@ -38,7 +38,7 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
             "ready": f"{address}/v2/models/{service_name}/ready",
         }
         variants[variant_name] = {**variant_plan, **addresses}
-    return {
+    experiment = {
         "name": plan["name"],
         "salt": plan["salt"],
         "weights": plan["weights"],
@@ -46,10 +46,20 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
         "timeout": config.timeout,
         "release": number,
     }
+    return _with_exploration(experiment, plan)
+
+
+def _with_exploration(experiment: Object, plan: Plan) -> Object:
+    """An experiment with the plan's share of explored lists, if it has one."""
+    if "explore" in plan:
+        return {**experiment, "explore": plan["explore"]}
+    return experiment
 
 
 def promote_variant(plan: Plan, variant: str) -> Plan:
     """Make the plan in which one variant's model is the control and serves all shoppers.
+
+    Lists are explored as before: the next round learns from this log.
 
     Args:
         plan: plan of the live release.
@@ -70,12 +80,13 @@ def promote_variant(plan: Plan, variant: str) -> Plan:
     )
     variant_plan = {**plan["variants"][variant]}
     variant_plan.pop("service", None)
-    return {
+    promoted = {
         "name": f"{variant_plan['version']}-alone",
         "salt": plan["salt"],
         "weights": {"control": 1.0},
         "variants": {"control": variant_plan},
     }
+    return _with_exploration(promoted, plan)
 
 
 def record_name(config: Config, number: int) -> str:

@@ -41,7 +41,7 @@ LASTING_KINDS = (
 
 An object comes before the objects that it refers to, so that it is deleted first.
 """
-PLAN_KEYS = ("name", "salt", "weights", "design", "actions", "variants")
+PLAN_KEYS = ("name", "salt", "weights", "design", "explore", "actions", "variants")
 """Keys of ``experiment.json`` that a cluster needs."""
 SERVED = f"{GROUP}/served"
 """Annotation of a release's record: since when it has served, or ``no``."""

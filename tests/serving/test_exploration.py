@@ -20,13 +20,14 @@ from adore.serving.exposure import read_log
 from adore.serving.router import create_app
 
 DRAWS = 4000
+SEARCH_FIELDS = ("client_id", "session_id", "query_id")
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 8, 9])
 def test_no_item_is_lost_doubled_or_moved_by_more_than_one(length: int) -> None:
     ranked = list(range(length))
     for draw in range(200):
-        shown = explore(ranked, share=1.0, exposure_id=str(draw))
+        shown = explore(ranked, share=1.0, search=str(draw))
         assert sorted(shown.items) == ranked
         moved = [abs(item - place) for place, item in enumerate(shown.items)]
         assert max(moved, default=0) <= 1
@@ -38,7 +39,7 @@ def test_no_item_is_lost_doubled_or_moved_by_more_than_one(length: int) -> None:
 def test_every_pair_is_swapped_with_the_propensity_that_is_logged() -> None:
     begins, swapped = Counter[int](), Counter[tuple[int, int]]()
     for draw in range(DRAWS):
-        shown = explore(range(7), share=1.0, exposure_id=f"e{draw}")
+        shown = explore(range(7), share=1.0, search=f"e{draw}")
         begins[shown.first_pair] += 1
         for upper in range(shown.first_pair - 1, 6, 2):
             swapped[shown.first_pair, upper] += shown.items[upper] == upper + 1
@@ -50,10 +51,10 @@ def test_every_pair_is_swapped_with_the_propensity_that_is_logged() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
 def test_the_share_of_lists_is_explored_and_an_id_gives_one_order(share: float) -> None:
-    lists = [explore("abcd", share=share, exposure_id=str(n)) for n in range(DRAWS)]
+    lists = [explore("abcd", share=share, search=str(n)) for n in range(DRAWS)]
     explored = sum(shown.explored for shown in lists) / DRAWS
     assert explored == pytest.approx(share, abs=0.02)
-    assert lists[7] == explore("abcd", share=share, exposure_id="7")
+    assert lists[7] == explore("abcd", share=share, search="7")
 
 
 def asked(config: dict[str, Any], folder: Path) -> tuple[list[Any], list[Any], Any]:
@@ -83,7 +84,9 @@ def test_the_router_shows_what_it_logs_and_keeps_each_items_score(
         again = explore(
             ranked,
             share=float(exposure["explored"]),
-            exposure_id=exposure["exposure_id"],
+            search="|".join(
+                (config["salt"], *(exposure[name] for name in SEARCH_FIELDS))
+            ),
         )
         assert exposure.get("first_pair", 0) == again.first_pair
         assert exposure.get("propensity") == (0.5 if exposure["explored"] else None)

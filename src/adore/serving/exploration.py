@@ -36,7 +36,7 @@ class ShownList(Generic[Listed]):
 
 
 def explore(
-    ranked: Sequence[Listed], *, share: float, exposure_id: str
+    ranked: Sequence[Listed], *, share: float, search: str
 ) -> ShownList[Listed]:
     """Swap some neighbours of a share of the lists.
 
@@ -47,20 +47,21 @@ def explore(
     Args:
         ranked: best first.
         share: of the lists that are explored, 0 to 1. Lists of one item never are.
-        exposure_id: the only source of the draws: the same id gives the same order.
+        search: who searched what in which session, the only source of the draws: whoever
+            comes back to a list finds it in the same order.
 
     Returns:
         The list as it is shown.
 
     Examples:
-        >>> explore("abcde", share=0.0, exposure_id="7").items
+        >>> explore("abcde", share=0.0, search="7").items
         ['a', 'b', 'c', 'd', 'e']
-        >>> shown = explore("abcde", share=1.0, exposure_id="7")
+        >>> shown = explore("abcde", share=1.0, search="7")
         >>> shown.first_pair, "".join(shown.items)
         (1, 'bacde')
     """
     items = list(ranked)
-    draws = random.Random(exposure_id)
+    draws = random.Random(search)
     is_explored = draws.random() < share
     if len(items) < 2 or not is_explored:
         return ShownList(items)

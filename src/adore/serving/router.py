@@ -155,15 +155,15 @@ class Router:
             ranking.prediction["items"], key=lambda scored_item: -scored_item["score"]
         )
 
-        # By the exposure alone: both variants' lists are explored alike.
-        exposure_id = uuid.uuid4().hex
+        # By the search alone: both variants' lists are explored alike.
+        search = "|".join((self.config["salt"], client_id, session_id, query_id))
         share = self.config.get("explore", 0.0)
         if served == NOBODY:
             share = 0.0
-        shown = explore(best_first, share=share, exposure_id=exposure_id)
+        shown = explore(best_first, share=share, search=search)
 
         exposure: Exposure = {
-            "exposure_id": exposure_id,
+            "exposure_id": uuid.uuid4().hex,
             "timestamp": int(time.time() * 1000),
             "client_id": client_id,
             "session_id": session_id,

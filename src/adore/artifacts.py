@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from adore import __version__
 from adore.code_hash import code_hash
 from adore.config import StageConfig
-from adore.errors import MissingError
+from adore.errors import MissingError, check
 from adore.parquet import read_shards, read_table, write_table
 from adore.progress import log_line
 from adore.storage import MANIFEST, delete, join, local_copy, open_output, write_json
@@ -33,13 +33,26 @@ __all__ = [
     "hash_tree",
     "kept_output",
     "key_of",
+    "local_copies",
     "read_manifest",
     "read_shards",
     "read_table",
     "resume_dir",
+    "same_content",
     "write_table",
 ]
 
+SHOP_FILES = (
+    "items.parquet",
+    "queries.parquet",
+    "judgements.parquet",
+    "votes.parquet",
+    "truth.parquet",
+    "events.parquet",
+    "rulebook.yaml",
+    "dataset.json",
+)
+"""Files of a prepared shop that decide what a run makes of it."""
 USER_INPUT = "data"
 """The input that a user edits: a manifest in it may belong to the folder it was copied from."""
 Inputs = Mapping[str, str | list[str]]
@@ -160,6 +173,60 @@ def _map_places(inputs: Inputs, function: Callable[[str], T]) -> dict[str, T | l
         else:
             mapped_inputs[name] = function(input_places)
     return mapped_inputs
+
+
+def local_copies(inputs: Inputs) -> dict[str, Any]:
+    """Get a local path of every input.
+
+    Args:
+        inputs: places by argument name.
+
+    Returns:
+        A path by argument name, or a list of paths where the places are a list.
+
+    Raises:
+        MissingError: an input is not there.
+        UnavailableError: the store does not answer.
+    """
+    return _map_places(inputs, local_copy)
+
+
+def same_content(before: str, after: str) -> bool:
+    """Tell whether two outputs of ``prepare`` hold the same shop.
+
+    That is so where their items, queries, judgements and events, the rule book and what
+    ``dataset.yaml`` says are equal. How they were read, and from where, may differ.
+
+    Args:
+        before: place of one output.
+        after: place of another.
+
+    Returns:
+        Whether a run with one would end as a run with the other.
+
+    Raises:
+        MissingError: an output is not there.
+        UnavailableError: the store does not answer.
+    """
+    return _shop_hashes(before) == _shop_hashes(after)
+
+
+def _shop_hashes(place: str) -> dict[str, str]:
+    """Content hash by name of the files of a prepared shop that decide what a run makes."""
+    folder = local_copy(place, only=SHOP_FILES)
+    hashes = {}
+    for name in SHOP_FILES:
+        if (folder / name).is_file():
+            hashes[name] = hash_tree(folder / name)
+    check(
+        len(hashes) > 0,
+        "place",
+        place,
+        must="a complete output of prepare",
+        fix="run prepare",
+        error=MissingError,
+    )
+    return hashes
 
 
 # ---------------------------------------------------------------- stages
@@ -310,8 +377,7 @@ def execute(
     resume_token = _resume_dir.set(checkpoints)
     try:
         with open_output(output) as folder:
-            local_inputs = _map_places(inputs, local_copy)
-            metrics = module.run(config, **local_inputs, output=folder)
+            metrics = module.run(config, **local_copies(inputs), output=folder)
             manifest = Manifest(
                 stage=stage,
                 version=__version__,

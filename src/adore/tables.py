@@ -26,6 +26,10 @@ TABLES: dict[str, dict[str, str]] = {
         "query": "str",
         "split": "str",
     },  # train | dev | test
+    "splits": {  # of every text that this round or one before it knew
+        "text": "str",  # normalised
+        "split": "str",
+    },
     "judgements": {**_PAIR, "grade": "int"},  # human
     "votes": {
         **_PAIR,

@@ -203,12 +203,16 @@ def test_other_action_names_are_mapped_or_ignored(tmp_path: Path) -> None:
 def test_requests_come_from_the_folder_or_from_a_named_file(tmp_path: Path) -> None:
     out, _ = prepared(tmp_path, requests=[{"query": "a mug to travel with"}])
     assert (
-        read_table(out, "queries").filter(split="train", query_id="request:1").height
+        read_table(out, "queries")
+        .filter(split="train", query_id="request:a mug to travel with")
+        .height
         == 1
     )
     path = (tmp_path / "data" / "requests.jsonl").rename(tmp_path / "others.jsonl")
     run(Config(max_bad_share=0.5), data=tmp_path / "data", output=out)
-    assert "request:1" not in set(read_table(out, "queries")["query_id"])
+    assert "request:a mug to travel with" not in set(
+        read_table(out, "queries")["query_id"]
+    )
     config, places = (
         {"max_bad_share": 0.5, "requests": str(path)},
         ({"data": str(tmp_path / "data")}, str(out)),

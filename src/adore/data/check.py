@@ -15,6 +15,7 @@ from pathlib import Path
 from adore.data.columns import COLUMNS
 from adore.data.folder_report import FileReport, FolderReport, SplitSize
 from adore.data.labels import LabelScale
+from adore.data.round_inputs import Sources
 from adore.data.shop import ReadConfig, Shop, read_shop
 from adore.types import Grade
 
@@ -41,6 +42,16 @@ _CONTENTS = {
 }
 
 
+_PRODUCTION = {
+    "repeats": "rows that were logged before",
+    "outside_window": "rows outside the window (prepare.window_days)",
+    "unknown_searches": "exposures of a search that is none of the queries",
+    "unknown_items": "impressions and events of items that are not in the catalogue",
+    "sampled_out": "impressions over prepare.max_impressions",
+}
+"""Counts of ``production.json`` that say what is not read."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """How a folder is read: one screen of text, and whether a run can begin."""
@@ -50,7 +61,7 @@ class CheckReport:
 
 
 def check_folder(
-    data: Path, config: ReadConfig, requests: Path | None = None, place: str = ""
+    data: Path, config: ReadConfig, sources: Sources | None = None, place: str = ""
 ) -> CheckReport:
     """Read a folder as ``prepare`` will; nothing is run, written or paid.
 
@@ -59,13 +70,13 @@ def check_folder(
     Args:
         data: the input folder.
         config: of the stage ``prepare``.
-        requests: a file of requests elsewhere.
+        sources: what is read beside it.
         place: what a person calls the folder, where it is a copy.
 
     Returns:
         The screen, and whether a run can begin.
     """
-    shop = read_shop(data, config, requests)
+    shop = read_shop(data, config, sources)
     screen = render(shop)
     if place:
         screen = screen.replace(str(data), place)
@@ -100,6 +111,7 @@ def _lines(shop: Shop) -> Iterator[str]:
     for file_name, reason in report.unread.items():
         yield f"  NOT READ  {file_name}: {reason}"
 
+    yield from _production_lines(report)
     yield from _language_lines(report)
     yield from _label_lines(report)
     yield from _joined_lines(report)
@@ -208,6 +220,26 @@ def _arrow(theirs: str, ours: str) -> str:
     if theirs == ours:
         return theirs
     return f"{theirs} -> {ours}"
+
+
+def _production_lines(report: FolderReport) -> Iterator[str]:
+    """What production logged, where there is a place that says it."""
+    production = report.production
+    if not production.get("logs"):
+        return
+    yield ""
+    yield "Production's logs"
+    for log in production["logs"]:
+        counts = f"{log['exposures']:,} exposures, {log['events']:,} events"
+        torn = f", {log['torn']:,} torn lines" if log["torn"] else ""
+        yield from _wrap(
+            f"{log['place']}: {log['kind']}, {counts}{torn}", "  ", "      "
+        )
+    for name, description in _PRODUCTION.items():
+        if production[name]:
+            yield f"      left out: {production[name]:,} {description}"
+    texts = f"{production['new_texts']:,} texts are no query of the shop"
+    yield f"  {texts}; {len(production['requests']):,} became requests"
 
 
 # ---------------------------------------------------------------- texts and labels

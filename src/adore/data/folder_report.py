@@ -69,6 +69,7 @@ class FolderReport:
         log: what the log's actions meant, and what was corrected.
         language: that the texts are read in.
         splits: sizes by split.
+        production: what the logs gave, as ``production.json`` has it.
         notes: whatever else a person should know, one sentence each.
         problems: what makes a run impossible, in order.
     """
@@ -85,6 +86,7 @@ class FolderReport:
     log: LogReport | None = None
     language: ChosenLanguage | None = None
     splits: dict[str, SplitSize] = field(default_factory=dict)
+    production: Row = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[AdoreError] = field(default_factory=list)
 

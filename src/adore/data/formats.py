@@ -22,7 +22,7 @@ from adore.data.trec import is_trec, trec_rows
 from adore.data.xml_rows import xml_rows
 from adore.errors import DataError, check
 
-__all__ = ["SUFFIXES", "Source", "format_of", "read_source"]
+__all__ = ["SUFFIXES", "Source", "clean_value", "format_of", "read_source"]
 
 FORMATS = {
     ".jsonl": "JSON lines",
@@ -140,21 +140,29 @@ def _numbered(source_rows: Iterable[Row]) -> Rows:
     """Rows of a file without lines, numbered from 1."""
     rows = Rows()
     for number, source_row in enumerate(source_rows, 1):
-        rows.good.append((number, _clean(source_row)))
+        rows.good.append((number, clean_value(source_row)))
     return rows
 
 
-def _clean(value: Any) -> Any:
-    """A value that any table can hold, at any depth."""
-    # No table holds NULs and lone surrogates; NaN and infinity become None.
+def clean_value(value: Any) -> Any:
+    """Make a value that any table can hold, at any depth.
+
+    No table holds NULs and lone surrogates; NaN and infinity become None.
+
+    Args:
+        value: of a user's file.
+
+    Returns:
+        The value without them.
+    """
     if isinstance(value, str):
         plain = value.replace("\0", " ")
         return plain.encode("utf-8", "replace").decode("utf-8")
 
     if isinstance(value, dict):
-        return {_clean(key): _clean(inner) for key, inner in value.items()}
+        return {clean_value(key): clean_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_clean(inner) for inner in value]
+        return [clean_value(inner) for inner in value]
 
     if isinstance(value, float) and not math.isfinite(value):
         return None
@@ -208,7 +216,7 @@ def _object_rows(documents: list[Any], table_name: str) -> Rows:
     object_rows = Rows()
     for object_number, document in enumerate(documents, 1):
         _add_object(
-            object_rows, table_name, object_number, _clean(document), str(document)
+            object_rows, table_name, object_number, clean_value(document), str(document)
         )
     return _unwrap(object_rows)
 
@@ -227,9 +235,9 @@ def _line_rows(file_text: str, table_name: str) -> Rows:
             line_rows.refuse(table_name, line_number, "not JSON", line)
             continue
 
-        # Only escapes can bring in what _clean removes.
+        # Only escapes can bring in what clean_value removes.
         if "\\u" in line or "\0" in line:
-            document = _clean(document)
+            document = clean_value(document)
         _add_object(line_rows, table_name, line_number, document, line)
     return _unwrap(line_rows)
 

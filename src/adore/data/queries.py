@@ -1,10 +1,11 @@
-"""Queries and requests with a split; the same text is never in two splits."""
+"""Queries with a split; the same text is never in two splits."""
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
+from types import MappingProxyType
 
 from pydantic import Field
 
@@ -19,11 +20,12 @@ __all__ = [
     "assign_split",
     "normalise_query",
     "read_queries",
-    "read_requests",
+    "text_fault",
 ]
 
 REQUEST_PREFIX = "request:"
 """What the id of a request begins with."""
+NOTHING_FROZEN: Mapping[str, str] = MappingProxyType({})
 SPLITS = ("train", "dev", "test")
 """In the order in which they are held out: a text in several splits goes to the last of them."""
 NAMES = {
@@ -93,10 +95,19 @@ def _fault(query_row: Row, known: Container[str], limit: int) -> str:
         return "duplicate query_id"
     if str(query_row.get("split") or "train").lower() not in NAMES:
         return f"split not one of {', '.join(SPLITS)}"
-    return _text_fault(query_row, limit)
+    return text_fault(query_row, limit)
 
 
-def _text_fault(query_row: Row, limit: int) -> str:
+def text_fault(query_row: Row, limit: int) -> str:
+    """Say why a row has no usable text.
+
+    Args:
+        query_row: its column ``query`` counts.
+        limit: longest text, in characters.
+
+    Returns:
+        The reason; ``""`` where the text can be used.
+    """
     try:
         query_text = parse_text(query_row, "query", limit)
     except (ValueError, TypeError) as error:
@@ -113,16 +124,20 @@ def _named_splits(query_rows: Iterable[Row]) -> set[str]:
     return named
 
 
-def read_queries(rows: Rows, config: SplitConfig) -> list[Row]:
+def read_queries(
+    rows: Rows, config: SplitConfig, frozen: Mapping[str, str] = NOTHING_FROZEN
+) -> list[Row]:
     """Read queries and give each a split.
 
     A text that the data puts in two splits goes to the one that is held out more. Dev and test are
-    taken from the train queries where the data names no query for them.
+    taken from the train queries where the data names no query for them. A text that an earlier
+    round knew keeps the split that it had there, whatever the data says now.
 
     Args:
         rows: each with ``query_id`` and ``query``, perhaps with ``split``; malformed ones are
             refused in it.
         config: longest text and the shares of dev and test.
+        frozen: normalised text to split, of an earlier round.
 
     Returns:
         Rows of the ``queries`` table, sorted by id.
@@ -152,50 +167,7 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[Row]:
 
     queries = []
     for query_id, query_text in sorted(texts.items()):
-        split = SPLITS[split_of_text[normalise_query(query_text)]]
+        normalised = normalise_query(query_text)
+        split = frozen.get(normalised) or SPLITS[split_of_text[normalised]]
         queries.append({"query_id": query_id, "query": query_text, "split": split})
     return queries
-
-
-def read_requests(rows: Rows, queries: list[Row], limit: int) -> list[Row]:
-    """Read texts that people wrote and nobody judged, as train queries.
-
-    One that is a query already is left out.
-
-    Args:
-        rows: each with ``query``; other columns are not read; malformed ones are refused in it.
-        queries: of :func:`read_queries`.
-        limit: longest text, in characters.
-
-    Returns:
-        Rows of the ``queries`` table.
-    """
-    known_texts = set()
-    known_ids = set()
-    for query_row in queries:
-        known_texts.add(normalise_query(query_row["query"]))
-        known_ids.add(query_row["query_id"])
-
-    requests: list[Row] = []
-    for line_number, request_row in rows.good:
-        fault = _text_fault(request_row, limit)
-        if fault:
-            rows.refuse("requests", line_number, fault, request_row)
-            continue
-
-        written = str(request_row["query"])
-        normalised = normalise_query(written)
-        if normalised in known_texts:
-            continue
-        known_texts.add(normalised)
-
-        # The line's number, or the next that is free.
-        number = line_number
-        while f"{REQUEST_PREFIX}{number}" in known_ids:
-            number += 1
-        query_id = f"{REQUEST_PREFIX}{number}"
-        known_ids.add(query_id)
-
-        query_text = decoded(written)
-        requests.append({"query_id": query_id, "query": query_text, "split": "train"})
-    return requests

@@ -175,7 +175,11 @@ class QueryFinder:
                 return by_id_text
 
         by_id = query_id if is_known else ""
-        if not searched_text or (self.ids_decide and search_id and not is_known):
+        # An id with which a text was logged names that search, not another query.
+        names_other = (
+            self.ids_decide and not is_known and search_id not in self._searches
+        )
+        if not searched_text or (search_id and names_other):
             return by_id
 
         normalised = _normalise(searched_text)

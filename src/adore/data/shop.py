@@ -17,7 +17,9 @@ from adore.data.items import item_rows
 from adore.data.judgements import grade_rows, queries_of_judgements
 from adore.data.language import choose_language
 from adore.data.log import exposure_events, read_events, search_impressions
-from adore.data.queries import SPLITS, SplitConfig, read_queries, read_requests
+from adore.data.queries import SPLITS, read_queries
+from adore.data.requests import read_requests
+from adore.data.round_inputs import RoundConfig, RoundInputs, Sources
 from adore.data.rows import BadRow, NumberedRow, Row, Rows
 from adore.data.searches import QueryFinder, merge_searches, split_searches, text_id
 from adore.data.tables import read_table_file
@@ -37,8 +39,8 @@ _SEARCH_TABLES = ("searches", "events", "exposures")
 TABLES = ("items", "queries", "judgements", "truth", "events")
 
 
-class ReadConfig(SplitConfig):
-    """How strict to be, and how to split."""
+class ReadConfig(RoundConfig):
+    """How strict to be, how to split, and what to read of the logs."""
 
     max_bad_share: float = 0.05
     """Largest share of malformed rows of a table; more stops the run."""
@@ -82,14 +84,15 @@ class Shop:
 class _Reader:
     """Reads one folder, table by table; a fault of one table does not hide those of the others."""
 
-    def __init__(self, data: Path, config: ReadConfig, requests: Path | None) -> None:
+    def __init__(self, data: Path, config: ReadConfig, sources: Sources) -> None:
         self.data = data
         self.config = config
-        self.requests = requests
+        self.sources = sources
         self.shop = Shop(DatasetInfo(), FolderReport(str(data)))
 
         self.raw: dict[str, Rows] = {}
         self.same: dict[str, str] = {}
+        self.round = RoundInputs()
         self.failed: set[str] = set()
 
     @property
@@ -112,6 +115,8 @@ class _Reader:
         check_column_map(shop.info.columns)
         shop.book = find_dataset_rulebook(self.data, shop.info)
         self._load()
+        with self.collect_problems():
+            self.round.read(self.sources, self.config)
 
         # Each table needs those before it: judgements find their queries, events their items.
         with self.collect_problems():
@@ -125,12 +130,13 @@ class _Reader:
         with self.collect_problems():
             self._merge_queries()
         with self.collect_problems():
+            self._choose_language()
+        with self.collect_problems():
             self._read_requests()
         with self.collect_problems():
             self._read_events()
-        with self.collect_problems():
-            self._choose_language()
 
+        self.report.production = self.round.to_json()
         self.report.rows = {name: len(rows) for name, rows in shop.tables.items()}
         if not self.report.problems:
             with self.collect_problems():
@@ -142,8 +148,8 @@ class _Reader:
     def _load(self) -> None:
         """Read every file of the folder."""
         files = find_tables(self.data, self.shop.info, self.shop.book)
-        if self.requests:
-            files.tables["requests"] = [self.requests]
+        if self.sources.requests:
+            files.tables["requests"] = [self.sources.requests]
         self.report.unread = files.unread
         for table_name, paths in files.tables.items():
             for path in paths:
@@ -244,7 +250,7 @@ class _Reader:
         rows = self._rows("queries")
         if not rows.total and "queries" not in self.raw:
             rows = self._derive_queries()
-        queries = read_queries(rows, self.config)
+        queries = read_queries(rows, self.config, self.round.frozen.splits)
         self.shop.tables["queries"] = queries
         self._close("queries", rows)
         if not queries:
@@ -363,8 +369,13 @@ class _Reader:
     def _read_requests(self) -> None:
         rows = self._rows("requests")
         queries = self.shop.tables["queries"]
-        queries += read_requests(rows, queries, self.config.max_text)
+        frozen = self.round.frozen
+        queries += read_requests(rows, queries, self.config.max_text, frozen)
         self._close("requests", rows)
+
+        own_logs = self._rows("exposures"), self._rows("events")
+        language = self.shop.info.language
+        queries += self.round.choose_requests(queries, own_logs, self.config, language)
 
     def _read_events(self) -> None:
         shop = self.shop
@@ -372,6 +383,14 @@ class _Reader:
         exposures = self._rows("exposures")
         if not shop.tables["queries"] or not shop.tables["items"]:
             return
+
+        item_ids = shop.ids("items", "item_id")
+        logged = self.round.take_log(
+            shop.tables["queries"], self.same, item_ids, self.config
+        )
+        exposures.good += logged[0]
+        event_rows.good += logged[1]
+        self.report.read["exposures"] += len(logged[0])
 
         searches = [*self._rows("searches").good, *split_searches(event_rows)]
         event_rows.good += exposure_events(exposures)
@@ -386,8 +405,8 @@ class _Reader:
         try:
             shop.tables["events"], log_report = read_events(
                 event_rows,
-                self._finder(_texts_by_id(searches)),
-                shop.ids("items", "item_id"),
+                self._finder(_texts_by_id([*searches, *exposures.good])),
+                item_ids,
                 actions,
                 shop.info.first_position,
             )
@@ -449,7 +468,7 @@ def _texts_by_id(searches: list[NumberedRow]) -> dict[str, str]:
     return texts
 
 
-def read_shop(data: Path, config: ReadConfig, requests: Path | None = None) -> Shop:
+def read_shop(data: Path, config: ReadConfig, sources: Sources | None = None) -> Shop:
     """Read a folder.
 
     What makes a run impossible is in ``report.problems``, in order. Only faults that leave nothing
@@ -459,9 +478,9 @@ def read_shop(data: Path, config: ReadConfig, requests: Path | None = None) -> S
     Args:
         data: the input folder.
         config: limits and split.
-        requests: a file of requests elsewhere.
+        sources: what is read beside it.
 
     Returns:
         The tables, and how they were read.
     """
-    return _Reader(data, config, requests).read()
+    return _Reader(data, config, sources or Sources()).read()

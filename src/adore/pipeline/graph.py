@@ -29,7 +29,9 @@ class Step:
     previous: dict[str, str] = field(default_factory=dict)
     """Inputs from an earlier run, where the step's config names one (``previous``)."""
     files: tuple[str, ...] = ()
-    """Config fields that hold a path; each is added to the step's inputs under its own name."""
+    """Config fields that hold a path or a list of paths.
+
+    Each is added to the step's inputs under its own name."""
     settings: str = ""
     """The profile's section, where it is not named after the module."""
 
@@ -44,7 +46,10 @@ STEPS: dict[str, Step] = {
     for step in (
         Step("demo-data", "adore.data.demo_data", {}),
         Step(
-            "prepare", "adore.data.prepare", {"data": "demo-data"}, files=("requests",)
+            "prepare",
+            "adore.data.prepare",
+            {"data": "demo-data"},
+            files=("requests", "logs", "frozen"),
         ),
         Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
         Step(

@@ -199,12 +199,12 @@ def examine_folder(data: str, profile: str) -> CheckReport:
         UnavailableError: the store does not answer.
     """
     from adore.data.check import check_folder
+    from adore.data.round_inputs import Sources
 
     prepare_config = settings.config_of("prepare", profile)
-    requests = (
-        storage.local_copy(prepare_config.requests) if prepare_config.requests else None
-    )
-    return check_folder(storage.local_copy(data), prepare_config, requests, data)
+    places = runner.add_configured_inputs(graph.STEPS["prepare"], prepare_config, {})
+    sources = Sources(**artifacts.local_copies(places))
+    return check_folder(storage.local_copy(data), prepare_config, sources, data)
 
 
 def _is_prepared(run: str, *, data: str, profile: str, seed: int) -> bool:

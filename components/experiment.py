@@ -11,6 +11,7 @@ __all__ = ["experiment"]
 def experiment(
     run: str,
     prepared: dsl.Input[dsl.Dataset],
+    evidence: dsl.Input[dsl.Dataset],
     release: dsl.Input[dsl.Model],
     profile: str,
     seed: int,
@@ -23,7 +24,7 @@ def experiment(
     run_component(
         "experiment",
         run,
-        {"prepared": prepared, "release": release},
+        {"prepared": prepared, "evidence": evidence, "release": release},
         output,
         metrics,
         profile=profile,

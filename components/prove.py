@@ -11,6 +11,7 @@ __all__ = ["prove"]
 def prove(
     run: str,
     prepared: dsl.Input[dsl.Dataset],
+    evidence: dsl.Input[dsl.Dataset],
     student: dsl.Input[dsl.Model],
     gate: dsl.Input[dsl.Dataset],
     profile: str,
@@ -27,7 +28,7 @@ def prove(
     run_component(
         "release", run, inputs, shipped, release_metrics, profile=profile, seed=seed
     )
-    inputs = {"prepared": prepared, "release": shipped}
+    inputs = {"prepared": prepared, "evidence": evidence, "release": shipped}
     run_component(
         "experiment", run, inputs, proof, experiment_metrics, profile=profile, seed=seed
     )

@@ -13,6 +13,7 @@ from components.experiment import experiment
 from components.feedback import feedback
 from components.gate import gate
 from components.judge import judge
+from components.live import live
 from components.prepare import prepare
 from components.prove import prove
 from components.read import read
@@ -87,6 +88,9 @@ def adore(
         learnt = feedback(
             prepared=prepared, evidence=seen, judged=collected(first_judging), **common
         ).outputs["output"]
+        differing = live(
+            prepared=prepared, evidence=seen, feedback=learnt, **common
+        ).outputs["output"]
         aligned = align(
             prepared=prepared,
             evidence=seen,
@@ -113,6 +117,7 @@ def adore(
             evidence=seen,
             judged=collected(second_judging),
             feedback=learnt,
+            live=differing,
             **common,
         )
         synthetic = made.outputs["output"]
@@ -165,13 +170,17 @@ def adore(
         with dsl.If(verdict.outputs["Output"] == "yes", name="passed"):
             if shares_pod("prove"):
                 shipped = prove(
-                    prepared=prepared, student=student, gate=reasons, **common
+                    prepared=prepared,
+                    evidence=seen,
+                    student=student,
+                    gate=reasons,
+                    **common,
                 ).outputs["shipped"]
             else:
                 shipped = release(
                     prepared=prepared, student=student, gate=reasons, **common
                 ).outputs["output"]
-                experiment(prepared=prepared, release=shipped, **common)
+                experiment(prepared=prepared, evidence=seen, release=shipped, **common)
             with dsl.If(target == "kubernetes", name="kubernetes"):
                 deploy(run=run, release=shipped, profile=profile)
         # A branch that runs whenever the other does not: without it Kubeflow Pipelines tells

@@ -10,6 +10,7 @@ import pytest
 from tests.serving.conftest import ITEMS
 
 from adore.artifacts import read_table
+from adore.attributes import evidence as evidence_stage
 from adore.data import prepare
 from adore.release import simulated_experiment
 
@@ -44,8 +45,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.fixture(scope="module")
+def evidence(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the queries ask for."""
+    output = tmp_path_factory.mktemp("evidence")
+    evidence_stage.run(evidence_stage.Config(), prepared, output)
+    return output
+
+
 def test_the_same_seed_logs_the_same_and_traffic_is_not_measured(
-    prepared: Path, shop_release: Path, tmp_path: Path
+    prepared: Path, evidence: Path, shop_release: Path, tmp_path: Path
 ) -> None:
     exposures, events, results = [], [], []
     for name, traffic in (("a", 60), ("b", 60), ("alone", 0)):
@@ -57,7 +66,9 @@ def test_the_same_seed_logs_the_same_and_traffic_is_not_measured(
             new_texts=0.5,
             bots=0.1 if traffic else 0,
         )
-        simulated_experiment.run(config, prepared, shop_release, tmp_path / name)
+        simulated_experiment.run(
+            config, prepared, evidence, shop_release, tmp_path / name
+        )
         exposures.append(read_table(tmp_path / name, "exposures").drop("latency_ms"))
         events.append(read_table(tmp_path / name, "events"))
         results.append(json.loads((tmp_path / name / "result.json").read_text()))

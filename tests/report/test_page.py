@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -102,6 +103,48 @@ def test_hostile_text_is_escaped(run: Path) -> None:
         and "http://" not in text
         and "https://" not in text
     )
+
+
+def test_the_page_counts_the_errors_of_every_source(run: Path) -> None:
+    plan = {
+        "errors": {"teacher": {"brand": 41}, "live": {}, "experiment": {"size": 17}},
+        "shares": {"brand": 0.4, "size": 0.6},
+        "made": {"size": 23},
+    }
+    put(run, "synthesise/plan.json", plan)
+    put(run, "live/live.json", {"champion": EVIL, "pairs": 5, "note": "", "errors": {}})
+    text = write_report(run, LOOP).read_text()
+    table = text.partition("Errors that weigh it")[2].partition("</table>")[0]
+    rows = re.findall(r"<tr><t[dh]>(brand|size|all)<(.*?)</tr>", table)
+    cells = {name: re.findall(r'class="n">([^<]*)<', row) for name, row in rows}
+    assert cells["brand"] == ["41", "0", "0", "40 %", "0"]
+    assert cells["size"] == ["0", "0", "17", "60 %", "23"]
+    assert cells["all"] == ["41", "0", "17", "", "23"]
+    assert EVIL not in text and "challenger, purchases lost" in text
+
+
+def test_the_page_shows_the_segments_of_an_experiment(run: Path) -> None:
+    segment = {
+        "slice": "asks colour",
+        "users": {"control": 40, "challenger": 41},
+        "control": 1.0,
+        "challenger": 0.5,
+        "difference": -0.5,
+        "low": -0.7,
+        "high": -0.3,
+        "lost": 20.4,
+    }
+    result = {
+        "users": {"control": 90, "challenger": 90},
+        "exposures": 180,
+        "metrics": {},
+        "degraded": 0,
+        "latency_ms": {},
+    }
+    put(run, "experiment/result.json", {**result, "segments": [segment]})
+    put(run, "experiment/decision.json", {"action": "hold", "reason": EVIL})
+    text = write_report(run, LOOP).read_text()
+    assert "-0.700 to -0.300" in text and '<td class="n">81</td>' in text
 
 
 def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:

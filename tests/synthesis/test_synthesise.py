@@ -11,6 +11,7 @@ from tests.synthesis.shop import synthesise_shop
 from adore.artifacts import hash_tree, read_table, write_table
 from adore.errors import ConfigError
 from adore.pipeline.runner import run_stage
+from adore.storage import write_json
 from adore.synthesis import synthesise
 from adore.synthesis.generator import is_reserved
 from adore.taxonomy import ERROR_TYPES
@@ -84,6 +85,18 @@ def test_errors_of_student_and_shoppers_weigh(
         tmp_path,
         "feedback",
     )
+    about = {"query_id": "q2", "item_id": "bottlem00"}
+    write_table(
+        [{**about, "grade": 2, "kind": "bought, judged strictly"}],
+        tmp_path,
+        "live_errors",
+    )
+    segments = [
+        {"slice": "asks size", "error_type": "size", "lost": 7.4},
+        {"slice": "asks brand", "error_type": "brand", "lost": 0.4},
+        {"slice": "short query", "error_type": "", "lost": 9.0},
+    ]
+    write_json({"segments": segments}, tmp_path / "result.json")
     pairs = read_table(synthesis_shop / "evidence", "pairs").to_dicts()
     more = [Evidence("colour", "red", "red", "blue", "Navy", "title", "conflict")]
     pairs.append(
@@ -96,13 +109,15 @@ def test_errors_of_student_and_shoppers_weigh(
     synthesise.run(
         synthesise.Config(total=5), synthesis_shop / "prepare", evidence,
         [synthesis_shop / "answers"], tmp_path / "out",
-        scores=tmp_path, feedback=tmp_path,
+        scores=tmp_path, feedback=tmp_path, live=tmp_path, experiment=tmp_path,
     )  # fmt: skip
     plan = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
     assert plan["errors"]["student"] == {"over-strict": 1} and plan["errors"][
         "online"
     ] == {"colour": 1, "synonym": 1}
-    assert plan["shares"]["colour"] > plan["shares"]["brand"]
+    assert plan["errors"]["live"] == {"synonym": 1}
+    assert plan["errors"]["experiment"] == {"size": 7}
+    assert plan["shares"]["size"] > plan["shares"]["colour"] > plan["shares"]["brand"]
 
 
 def test_a_profile_names_the_run_before(synthesis_shop: Path, tmp_path: Path) -> None:

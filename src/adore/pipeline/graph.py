@@ -69,6 +69,12 @@ STEPS: dict[str, Step] = {
             {"prepared": "prepare", "evidence": "evidence", "judged": "judge"},
         ),
         Step(
+            "live",
+            "adore.student.live",
+            {"prepared": "prepare", "evidence": "evidence", "feedback": "feedback"},
+            files=("champion",),
+        ),
+        Step(
             "align",
             "adore.teacher.align",
             {
@@ -98,8 +104,10 @@ STEPS: dict[str, Step] = {
                 "evidence": "evidence",
                 "judged": "judge-again",
                 "feedback": "feedback",
+                "live": "live",
             },
             previous={"scores": "distil"},
+            files=("experiment",),
         ),
         Step(
             "judge-candidates",
@@ -154,7 +162,7 @@ STEPS: dict[str, Step] = {
         Step(
             "experiment",
             "adore.release.simulated_experiment",
-            {"prepared": "prepare", "release": "release"},
+            {"prepared": "prepare", "evidence": "evidence", "release": "release"},
             settings="experiment",
         ),
     )

@@ -25,6 +25,7 @@ from adore.experiment.metrics import PRIMARY
 from adore.processes import exit_on_sigterm
 from adore.progress import progress
 from adore.release.local import LocalTarget
+from adore.release.segments import segments
 from adore.release.simulated_visits import (
     Searches,
     Visit,
@@ -112,7 +113,7 @@ def _send(config: Config, visits: Sequence[Visit], shop: _Shop) -> None:
 
 
 def run(
-    config: Config, prepared: Path, release: Path, output: Path
+    config: Config, prepared: Path, evidence: Path, release: Path, output: Path
 ) -> dict[str, float]:
     """Write ``exposures``, ``events``, ``result.json`` and ``decision.json``.
 
@@ -124,6 +125,8 @@ def run(
     Args:
         config: number and behaviour of the simulated shoppers.
         prepared: output of ``prepare``, with queries and true grades.
+        evidence: output of ``evidence``: what the queries ask for, by which the effect is
+            told by segment.
         release: output of the release stage, with variants and plan.
         output: the stage's folder.
 
@@ -150,8 +153,9 @@ def run(
     exposure_table = write_table(exposure_rows, output, "exposures")
 
     # All visits are over, so the test is a single analysis, not a sequential one.
+    design = design_of(release_plan)
     result = analyse(
-        design_of(release_plan),
+        design,
         exposure_table.filter("measured"),
         event_table.filter(pl.col("client_id").is_in(clients)),
         lost=torn_exposures,
@@ -159,8 +163,13 @@ def run(
     decision = decide(result)
     degraded = int(exposure_table["degraded"].sum())
     labels = {"simulated": True, "experiment": release_plan["name"]}
+    by_segment = []
+    # An experiment that says nothing as a whole says nothing of its parts.
+    if not result.refusal:
+        by_segment = segments(design, prepared, evidence, exposure_table, event_table)
     observations = {
         "simulated": True,
+        "segments": by_segment,
         "variants": release_plan["variants"],
         "latency_ms": _quantiles(exposure_table["latency_ms"]),
         "degraded": degraded,

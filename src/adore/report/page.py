@@ -28,6 +28,8 @@ FILES = (
     "prepare/data*.json",
     "feedback/behaviour.json",
     "align/curves.json",
+    "live/live.json",
+    "synthesise/plan.json",
     "verify/yield.json",
     "distil/card.json",
     "evaluate/measures.parquet",
@@ -141,6 +143,39 @@ def _synthesis_plot(summary: Document) -> Markup:
             Bar(type_counts["error_type"], float(accepted_count), bar_text)
         )
     return bars(plot_rows, "Accepted synthetic pairs by error type")
+
+
+ERROR_SOURCES = {
+    "teacher": "teacher, by people",
+    "student": "earlier student, by people",
+    "online": "teacher, by shoppers",
+    "live": "champion, by shoppers",
+    "experiment": "challenger, purchases lost",
+}
+"""Source of errors in the plan of synthesis, to its name on the page."""
+
+
+def _error_table(plan: Document) -> Document:
+    """Count errors by type and source.
+
+    Returns:
+        ``sources``, each with its ``name`` and ``total``; ``rows``, each with a ``type``, its
+        ``counts`` by source, the ``share`` of candidates planned and how many were ``made``.
+    """
+    errors = plan.get("errors", {})
+    sources = []
+    for source, counts in errors.items():
+        name = ERROR_SOURCES.get(source, source)
+        sources.append({"name": name, "total": sum(counts.values())})
+
+    rows = []
+    for error_type, share in plan.get("shares", {}).items():
+        type_counts = [counts.get(error_type, 0) for counts in errors.values()]
+        made = plan["made"].get(error_type, 0)
+        rows.append(
+            {"type": error_type, "counts": type_counts, "share": share, "made": made}
+        )
+    return {"sources": sources, "rows": rows}
 
 
 def _losses_plot(curves: Document) -> Markup:
@@ -273,6 +308,8 @@ def _contents(run_dir: Path, names: Sequence[str]) -> Document:
         "behaviour": _read(run_dir / "feedback" / "behaviour.json"),
         "feedback": by_name["feedback"].metrics,
         "teacher": teacher_gate,
+        "errors": _error_table(_read(run_dir / "synthesise" / "plan.json")),
+        "live": _read(run_dir / "live" / "live.json"),
         "synthesis": synthesis_yield,
         "card": _read(run_dir / "distil" / "card.json"),
         "quality": quality,

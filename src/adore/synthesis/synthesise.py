@@ -12,21 +12,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Literal, Unpack
 
 import polars as pl
 from pydantic import Field, field_validator
 
-from adore.artifacts import read_shards, read_table, write_table
+from adore.artifacts import write_table
 from adore.config import StageConfig
-from adore.errors import check
 from adore.progress import log_line, progress
 from adore.storage import write_json
-from adore.synthesis.allocation import GradedPair, count_errors, quotas, type_shares
+from adore.synthesis.allocation import quotas, type_shares
 from adore.synthesis.audit import audit
 from adore.synthesis.candidate import UNTYPED, Candidate, make_candidate
 from adore.synthesis.edits import Source, training_edits
 from adore.synthesis.edits.base import REAL_ITEM
+from adore.synthesis.error_sources import (
+    ErrorSources,
+    errors_by_source,
+    first_answers,
+    queries_of_split,
+)
 from adore.synthesis.generator import (
     EditContext,
     candidates_of_type,
@@ -36,7 +41,7 @@ from adore.synthesis.generator import (
     read_human_grades,
     shuffle_key,
 )
-from adore.types import PAIR, Evidence, Grade, Item
+from adore.types import PAIR, Grade, Item
 
 __all__ = ["Config", "run"]
 
@@ -67,6 +72,11 @@ class Config(StageConfig):
 
     Its student's errors on dev queries count too; empty: none.
     """
+    experiment: str = ""
+    """Place of an earlier round's ``experiment``.
+
+    Purchases that its challenger lost count by error type; empty: none.
+    """
     confidence: float = 0.8
     """P(E) from which a judge's E counts as good where no human graded."""
 
@@ -83,8 +93,7 @@ def run(
     evidence: Path,
     judged: list[Path],
     output: Path,
-    scores: Path | None = None,
-    feedback: Path | None = None,
+    **sources: Unpack[ErrorSources],
 ) -> dict[str, float]:
     """Write ``candidates`` and ``plan.json``.
 
@@ -97,10 +106,7 @@ def run(
         evidence: output of ``evidence``.
         judged: outputs of ``judge``; a pair's first answer counts.
         output: folder to write to.
-        scores: output of ``distil`` of an earlier run: its student's answers to dev
-            queries that it did not learn from.
-        feedback: output of ``feedback``. What shoppers skip or return although it was
-            judged exact, and what they buy although it was judged strictly, counts too.
+        **sources: outputs of the steps that tell errors, see :class:`ErrorSources`.
 
     Returns:
         Candidates made, in all and per error type; good pairs used; drafts that were
@@ -112,18 +118,18 @@ def run(
         DataError: a table cannot be read.
     """
     context = EditContext(prepared, evidence)
-    sources = _sources(config, context, prepared, judged)
-    errors = _errors(prepared, evidence, judged, scores, feedback)
+    good_pairs = _sources(config, context, prepared, judged)
+    errors = errors_by_source(prepared, evidence, judged, sources)
 
     if config.strategy == "untyped":
         shares = {UNTYPED: 1.0}
-        candidates_by_type = {UNTYPED: _untyped(config, context, sources)}
+        candidates_by_type = {UNTYPED: _untyped(config, context, good_pairs)}
         per_type = config.total
     else:
         shares = type_shares(config.weights)
         if config.strategy == "aware":
             shares = type_shares(config.weights, *errors.values())
-        candidates_by_type = _typed(config, context, sources, shares)
+        candidates_by_type = _typed(config, context, good_pairs, shares)
         per_type = config.per_type
 
     counts: dict[str, int] = {}
@@ -142,7 +148,7 @@ def run(
         "available": counts,
         "made": selected,
         "nothing": _reasons_for_nothing(context, counts),
-        "audit": audit(sources, context),
+        "audit": audit(good_pairs, context),
     }
     write_json(plan, output / "plan.json")
     if not selected_candidates:
@@ -157,7 +163,7 @@ def run(
 
     metrics: dict[str, float] = {
         "made": len(selected_candidates),
-        "good_pairs": len(sources),
+        "good_pairs": len(good_pairs),
         "drafts_dropped": dropped,
     }
     for error_type, number in selected.items():
@@ -203,7 +209,7 @@ def _good_pairs(
     confident = _confident_answers(judged, config.confidence)
     ungraded = confident.join(human_grades, on=PAIR, how="anti")
 
-    train = _queries_of_split(prepared, "train")
+    train = queries_of_split(prepared, "train")
     pairs = pl.concat([human_exact, ungraded])
     pairs = pairs.join(train, on="query_id")
     pairs = pairs.sort(PAIR).select(PAIR)
@@ -221,23 +227,9 @@ def _confident_answers(judged: list[Path], confidence: float) -> pl.DataFrame:
     probability = pl.col("probabilities").list.get(exact)
     is_confident = probability >= confidence
 
-    answered = _first_answers(judged)
+    answered = first_answers(judged)
     confident = answered.filter(is_exact, is_confident)
     return confident.select(*PAIR, "grade")
-
-
-def _queries_of_split(prepared: Path, split: str) -> pl.DataFrame:
-    """The ids of a split's queries."""
-    queries = read_table(prepared, "queries")
-    is_in_split = pl.col("split") == split
-    return queries.filter(is_in_split).select("query_id")
-
-
-def _first_answers(folders: list[Path]) -> pl.DataFrame:
-    """The first answer to each pair."""
-    columns = [*PAIR, "grade", "probabilities"]
-    every_answer = read_shards(folders, "teacher_judgements", columns)
-    return every_answer.unique(PAIR, keep="first", maintain_order=True)
 
 
 def _sources(
@@ -253,94 +245,6 @@ def _sources(
         per_query=config.per_query,
         seed=config.seed,
     )
-
-
-# ---------------------------------------------------------------- errors
-
-
-def _errors(
-    prepared: Path,
-    evidence: Path,
-    judged: list[Path],
-    scores: Path | None,
-    feedback: Path | None,
-) -> dict[str, dict[str, int]]:
-    """Errors per error type: of teacher and student on dev queries, and seen by shoppers."""
-    pairs = read_table(evidence, "pairs")
-    dev = _queries_of_split(prepared, "dev")
-    human_grades = read_grades(prepared, "judgements")
-    human_grades = human_grades.join(dev, on="query_id")
-    human_grades = human_grades.join(pairs, on=PAIR)
-
-    teacher_grades = _first_answers(judged)
-    errors = {"teacher": _offline_errors(human_grades, teacher_grades)}
-    if scores is not None:
-        student_scores = read_table(scores, "scores")
-        shared = human_grades.join(student_scores, on=PAIR, how="semi")
-        check(
-            shared.height > 0,
-            "synthesise.previous",
-            str(scores),
-            must="of a run on the same dev pairs",
-            fix="name another",
-        )
-        errors["student"] = _offline_errors(human_grades, student_scores)
-    if feedback is not None:
-        signs = read_table(feedback, "feedback")
-        evidence_of_pairs = pairs.select(*PAIR, "evidence")
-        signs = signs.join(evidence_of_pairs, on=PAIR)
-        errors["online"] = _online_errors(signs)
-    return errors
-
-
-_SHOWN_AND_JUDGED = {
-    "skipped, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
-    "returned, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
-    "bought, judged strictly": (Grade.EXACT, Grade.IRRELEVANT),
-}
-"""Kind of feedback to the grade that shoppers show and the grade that the judge gave."""
-
-
-def _online_errors(signs: pl.DataFrame) -> dict[str, int]:
-    """Error types of the pairs on which shoppers and the judge differ."""
-    kinds = list(_SHOWN_AND_JUDGED)
-    is_error = pl.col("kind").is_in(kinds)
-    errors = signs.filter(is_error)
-    errors = errors.unique(PAIR).sort(PAIR)
-    errors = errors.select("kind", "evidence")
-
-    pairs: list[GradedPair] = []
-    for kind, evidence_text in errors.iter_rows():
-        shown_grade, judged_grade = _SHOWN_AND_JUDGED[kind]
-        pair = GradedPair(
-            human=shown_grade,
-            answered=judged_grade,
-            evidence=Evidence.many_from_json(evidence_text),
-        )
-        pairs.append(pair)
-    return count_errors(pairs)
-
-
-def _offline_errors(
-    human_grades: pl.DataFrame, answered: pl.DataFrame
-) -> dict[str, int]:
-    """Error types of the pairs on which answers and humans differ."""
-    answered_grade = pl.col("grade").alias("answered")
-    grades = answered.select(*PAIR, answered_grade)
-    graded_twice = human_grades.join(grades, on=PAIR)
-    graded_twice = graded_twice.sort(PAIR)
-    graded_twice = graded_twice.drop_nulls("answered")
-    graded_twice = graded_twice.select("grade", "answered", "evidence")
-
-    pairs: list[GradedPair] = []
-    for human_grade, other_grade, evidence_text in graded_twice.iter_rows():
-        pair = GradedPair(
-            human=human_grade,
-            answered=other_grade,
-            evidence=Evidence.many_from_json(evidence_text),
-        )
-        pairs.append(pair)
-    return count_errors(pairs)
 
 
 # ---------------------------------------------------------------- candidates

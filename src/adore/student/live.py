@@ -1,0 +1,137 @@
+"""Stage ``live``: where the champion's grades and shoppers' behaviour differ.
+
+It reads clear behaviour of train queries only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from adore.artifacts import read_table, write_table
+from adore.config import StageConfig
+from adore.parquet import schema_of
+from adore.progress import log_line, progress
+from adore.storage import write_json
+from adore.student.rankers import RANKERS, Ranker, load_ranker
+from adore.types import PAIR, Grade, Item, items_by_id
+
+__all__ = ["Config", "run"]
+
+_NO_CHAMPION = "no champion is named (live.champion)"
+_NO_GRADES = "the champion is a baseline: it orders lists and grades nothing"
+
+
+class Config(StageConfig):
+    """Whose grades are compared with what shoppers did."""
+
+    champion: str = ""
+    """Place of the ranker in production; empty: there is none, and nothing is compared."""
+
+
+def _grades(
+    ranker: Ranker,
+    items: dict[str, Item],
+    query_texts: dict[str, str],
+    shown: pl.DataFrame,
+) -> pl.DataFrame:
+    """The champion's grade of every pair; the pairs of one query are one list.
+
+    Args:
+        ranker: the champion.
+        items: the catalogue.
+        query_texts: by query id.
+        shown: ``query_id, item_id`` of everything that is known of the queries.
+
+    Returns:
+        ``query_id, item_id, grade``.
+    """
+    item_lists = shown.group_by("query_id", maintain_order=True).agg("item_id")
+    rows = []
+    for query_id, item_ids in progress(
+        item_lists.iter_rows(), "lists graded by the champion", item_lists.height
+    ):
+        listed = [items[item_id] for item_id in item_ids]
+        for score in ranker.rank(query_texts[query_id], listed):
+            rows.append((query_id, score.item_id, int(score.grade)))
+    columns = [*PAIR, "grade"]
+    types = [pl.String, pl.String, pl.Int64]
+    schema = dict(zip(columns, types, strict=True))
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _errors(clear: pl.DataFrame, grades: pl.DataFrame) -> pl.DataFrame:
+    """Clear pairs that the champion graded otherwise, as ``live_errors``."""
+    is_exact = pl.col("grade") == int(Grade.EXACT)
+    judgement = (
+        pl.when(is_exact)
+        .then(pl.lit("judged exact"))
+        .otherwise(pl.lit("judged strictly"))
+    )
+    kind = pl.concat_str("behaviour", judgement, separator=", ")
+
+    graded = clear.join(grades, on=PAIR)
+    is_error = is_exact != pl.col("wanted_exact")
+    errors = graded.filter(is_error).with_columns(kind=kind)
+    return errors.select(*PAIR, "grade", "kind").sort(PAIR)
+
+
+def run(
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    feedback: Path,
+    output: Path,
+    champion: Path | None = None,
+) -> dict[str, float]:
+    """Write ``live_errors`` and ``live.json``; without a champion both are empty.
+
+    Args:
+        config: threads.
+        prepared: the folder of ``prepare``.
+        evidence: the folder of ``evidence``: its pairs make the lists, as they are served.
+        feedback: the folder of ``feedback``, with its clear pairs.
+        output: the folder of this stage.
+        champion: folder of the ranker in production.
+
+    Returns:
+        Metrics: pairs that were compared, and those that differ.
+
+    Raises:
+        MissingError: a table is not there, or the champion's folder holds no ranker.
+        DataError: a table cannot be read.
+    """
+    clear = read_table(feedback, "clear_pairs")
+    errors = pl.DataFrame(schema=schema_of("live_errors"))
+    version = ""
+    note = _NO_CHAMPION
+    compared = 0
+    if champion is not None:
+        ranker = load_ranker(champion, threads=config.threads)
+        version = ranker.version
+        note = _NO_GRADES
+        if not RANKERS[ranker.kind].is_baseline:
+            item_rows = read_table(prepared, "items").iter_rows(named=True)
+            queries = read_table(prepared, "queries").select("query_id", "query")
+            pairs = read_table(evidence, "pairs").select(PAIR).sort(PAIR)
+            shown = pairs.join(clear, on="query_id", how="semi")
+            grades = _grades(
+                ranker, items_by_id(item_rows), dict(queries.iter_rows()), shown
+            )
+            errors = _errors(clear, grades)
+            note = ""
+            compared = clear.join(grades, on=PAIR, how="semi").height
+    if note:
+        log_line(f"    live: {note}")
+
+    write_table(errors, output, "live_errors")
+    kinds = errors.group_by("kind").len().sort("kind")
+    live = {
+        "champion": version,
+        "note": note,
+        "pairs": compared,
+        "errors": dict(kinds.iter_rows()),
+    }
+    write_json(live, output / "live.json")
+    return {"pairs": float(compared), "errors": float(errors.height)}

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from adore.artifacts import read_manifest
 from adore.report.plots import Bar, Interval, bars, forest, lines
 from adore.report.quality import GRADING, RANKING, Quality, read_quality
+from adore.report.timeline import ROUNDS, production_counts, read_timeline
 from adore.run_record import RUN, RunStatus
 from adore.storage import write_bytes
 
@@ -23,9 +24,11 @@ __all__ = ["FILES", "StepStatus", "summary_table", "write_report"]
 
 FILES = (
     RUN,
+    ROUNDS,
     "*/manifest.json",
     "*/gate.json",
     "prepare/data*.json",
+    "prepare/production.json",
     "feedback/behaviour.json",
     "align/curves.json",
     "live/live.json",
@@ -279,6 +282,7 @@ def _contents(run_dir: Path, names: Sequence[str]) -> Document:
     by_name = {step.name: step for step in step_statuses}
     run_record = _read(run_dir / RUN)
     data_report = _read(run_dir / "prepare" / "data_report.json")
+    production = _read(run_dir / "prepare" / "production.json")
     dataset = _read(run_dir / "prepare" / "dataset.json")
     teacher_gate = _read(run_dir / "align" / "gate.json")
     synthesis_yield = _read(run_dir / "verify" / "yield.json")
@@ -302,6 +306,9 @@ def _contents(run_dir: Path, names: Sequence[str]) -> Document:
         "head": _head(run_record, dataset),
         "verdict": _verdict(run_record, quality, gate_verdict, decision),
         "steps": step_statuses,
+        "timeline": read_timeline(run_dir),
+        "production": production,
+        "logged": production_counts(production),
         "plots": plots,
         "data": data_report,
         "dataset": dataset,

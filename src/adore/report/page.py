@@ -315,6 +315,7 @@ def _contents(run_dir: Path, names: Sequence[str]) -> Document:
         "behaviour": _read(run_dir / "feedback" / "behaviour.json"),
         "feedback": by_name["feedback"].metrics,
         "teacher": teacher_gate,
+        "teacher_is_kept": bool(by_name["align"].metrics.get("kept_previous")),
         "errors": _error_table(_read(run_dir / "synthesise" / "plan.json")),
         "live": _read(run_dir / "live" / "live.json"),
         "synthesis": synthesis_yield,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adore.artifacts import Manifest
+from adore.artifacts import Manifest, hash_tree
 from adore.errors import ConfigError
 from adore.pipeline.runner import run_stage
 from adore.rulebook import RuleBook
@@ -254,6 +254,21 @@ def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) 
     assert (
         "previous" in gate["systems"] and "previous teacher stays" in gate["reasons"][0]
     )
+
+    # Round after round: what the third kept is examined by the last, beside its own.
+    assert taught("last", "third", 3).metrics["kept_previous"] == 1
+    exams = {
+        name: json.loads((tmp_path / name / "align" / "gate.json").read_text())
+        for name in ("first", "last")
+    }
+    in_force = exams["last"]["systems"]["previous"]
+    assert in_force == exams["first"]["systems"]["kto"]
+    assert set(exams["last"]["systems"]) == {"rules", "previous", "sft", "kto"}
+    models = {
+        hash_tree(tmp_path / name / "align" / "model")
+        for name in ("first", "second", "third", "last")
+    }
+    assert len(models) == 1 and judge("last") == judge("first")
     (tmp_path / "half" / "align").mkdir(parents=True)
     with pytest.raises(ConfigError, match="a whole output of the step align"):
         taught("fourth", "half")

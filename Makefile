@@ -35,11 +35,13 @@ $(VENV)/.ready: pyproject.toml constraints/base.txt
 
 TARGET ?= local
 EXPERIMENT ?= adore
-pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0] [TARGET=kfp KFP_HOST= NAMESPACE= EXPERIMENT= DEPLOY=1]
+SHOP ?=
+ROUNDS ?=
+pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0] [ROUNDS=4 SHOP=runs/shop-…] [TARGET=kfp KFP_HOST= NAMESPACE= EXPERIMENT= DEPLOY=1]
 ifeq ($(TARGET),kfp)
 	@$(BIN)/adore submit --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" --out "$(OUT)" --host "$(KFP_HOST)" --namespace "$(NAMESPACE)" --experiment "$(EXPERIMENT)" $(if $(DEPLOY),--deploy)
 else
-	@$(BIN)/adore run --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)")
+	@$(BIN)/adore run --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)") $(if $(SHOP),--shop "$(SHOP)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 endif
 
 serve: setup ## Keep a run's variants up: [RUN=runs/<time>] [PORT=8080]

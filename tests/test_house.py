@@ -28,7 +28,7 @@ FLOORS: list[set[str]] = [
     {"attributes"},
     {"data"},
     {"teacher", "behaviour", "synthesis", "student", "evaluation", "experiment"},
-    {"serving"},
+    {"serving", "rounds"},
     {"release", "rulebooks", "report"},
     {"pipeline"},
     {"library"},

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
@@ -25,6 +26,8 @@ from adore.errors import MissingError, UnavailableError, check
 __all__ = [
     "MANIFEST",
     "copy_file",
+    "copy_folder",
+    "create_file",
     "delete",
     "is_remote",
     "join",
@@ -252,6 +255,60 @@ def write_bytes(data: bytes, place: str | Path) -> None:
     _replace(Path(place), lambda aside: aside.write_bytes(data))
 
 
+TAKEN = (409, 412)
+"""HTTP statuses of a store that refuses to create a file: it is there, or just being written.
+
+Source: AWS, Amazon S3 user guide, conditional writes."""
+
+
+def create_file(data: bytes, place: str | Path) -> bool:
+    """Write a file that must not exist yet; of several writers at once, one succeeds.
+
+    Args:
+        data: the file's content; no reader sees a part of it.
+        place: where it goes, file name included; its folder is made.
+
+    Returns:
+        Whether the file was created; False if there is one already, which stays as it is.
+
+    Raises:
+        UnavailableError: the store does not answer, or the disk has no hard links.
+    """
+    if is_remote(place):
+        return _create_object(data, str(place))
+    target_file = Path(place)
+    target_file.parent.mkdir(parents=True, exist_ok=True)
+    partial_file = target_file.with_name(f".{target_file.name}.{uuid.uuid4().hex}")
+    try:
+        partial_file.write_bytes(data)
+        # A rename would replace another writer's file; a link fails if there is one.
+        os.link(partial_file, target_file)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        advice = "use a disk with hard links, or s3://…"
+        raise UnavailableError(
+            f"place == {str(place)!r}, must be writable; {advice} ({error})"
+        ) from error
+    finally:
+        partial_file.unlink(missing_ok=True)
+    return True
+
+
+def _create_object(data: bytes, place: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    bucket, key = _split(place)
+    with _s3_errors(place):
+        try:
+            _client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in TAKEN:
+                return False
+            raise
+    return True
+
+
 def write_json(value: object, place: str | Path) -> None:
     """Write a JSON file atomically.
 
@@ -283,6 +340,21 @@ def copy_file(path: Path, place: str | Path) -> None:
         return
     if path.resolve() != Path(place).resolve():
         _replace(Path(place), lambda aside: shutil.copyfile(path, aside))
+
+
+def copy_folder(source: str, place: str) -> None:
+    """Copy everything in a folder to a place, whose files it replaces.
+
+    Args:
+        source: the folder's place.
+        place: where the copy goes; no reader of this machine sees a part of it.
+
+    Raises:
+        MissingError: nothing is at ``source``.
+        UnavailableError: a store does not answer.
+    """
+    with open_output(place) as folder:
+        shutil.copytree(local_copy(source), folder, dirs_exist_ok=True)
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

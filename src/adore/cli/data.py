@@ -20,6 +20,9 @@ __all__ = [
     "score",
 ]
 
+Data = Annotated[
+    str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")
+]
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
 Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]

@@ -10,7 +10,8 @@ import typer
 
 from adore import __version__
 from adore.cli import data as cli_data
-from adore.cli.data import Profile, Run, Seed
+from adore.cli import loop as cli_loop
+from adore.cli.data import Data, Profile, Run, Seed
 from adore.cli.rulebook import app as rulebook_app
 from adore.distributed import leave
 from adore.errors import AdoreError, check
@@ -27,10 +28,6 @@ app = typer.Typer(
 )
 app.add_typer(rulebook_app)
 cli_data.add_to(app)
-
-Data = Annotated[
-    str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")
-]
 
 STAGES = [name for name in STEPS if name not in cli_data.VERBS]
 
@@ -51,36 +48,7 @@ def _root(
     """Do nothing: verbs import what they need, so that ``--help`` is fast."""
 
 
-@app.command("run")
-def run_loop(
-    data: Data = "demo",
-    out: Annotated[
-        str,
-        typer.Option(
-            help="Run folder; default: the newest run of the same arguments, or runs/<time>."
-        ),
-    ] = "",
-    profile: Profile = "laptop",
-    seed: Seed = 0,
-) -> None:
-    """Run the whole loop on this machine (the KFP pipeline, no cluster)."""
-    from adore.pipeline import local
-
-    place = out or local.choose_out(data, profile, seed)
-    typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
-    understood = local.check_input(data, place, profile=profile, seed=seed)
-    typer.echo(f"{understood}\n", err=True)
-    local.run_local(data, place, profile=profile, seed=seed)
-    # Imported late: a verb loads only what it needs.
-    from adore.artifacts import read_manifest
-    from adore.report.page import summary_table
-    from adore.storage import join, local_copy
-
-    typer.echo(summary_table(local_copy(place)))
-    typer.echo(f"\npage: {place}/index.html")
-    # A refused student has no release to serve.
-    if read_manifest(join(place, "release")):
-        typer.echo(f"try it: make serve RUN={place}")
+cli_loop.add_to(app)
 
 
 def _stage_verb(name: str) -> Callable[..., None]:

@@ -14,10 +14,12 @@ from pathlib import Path
 from adore import storage
 from adore.config import profile_name
 from adore.errors import AdoreError, MissingError
-from adore.pipeline import graph
+from adore.pipeline import graph, settings
 from adore.pipeline.component import Artefact, is_local_run
 from adore.pipeline.kubeflow.placement import NOTIFY_URL
 from adore.progress import log_line
+from adore.rounds.ending import end_round
+from adore.rounds.entries import Status
 from adore.run_record import RUN, RunRecord, RunStatus, read_failures, read_run
 
 __all__ = ["Ending", "ending_of", "finish", "finish_on_cluster", "withdraw"]
@@ -120,17 +122,24 @@ def _lost_pods(job: str) -> str:
 
 
 def finish(
-    run: str, state: str, message: str = "", known: RunRecord | None = None
+    run: str,
+    state: str,
+    message: str = "",
+    known: RunRecord | None = None,
+    *,
+    profile: str = "",
 ) -> str:
     """Write ``run.json`` and the page of a run, and notify the hook of how it ended.
 
-    The hook is called even if writing the page fails, or no step wrote anything.
+    The hook is called even if writing the page fails, or no step wrote anything. A round is
+    entered in its shop's registry as well.
 
     Args:
         run: the run's place.
         state: the orchestrator's final state.
         message: its error message.
         known: what is known of a run that never wrote its record.
+        profile: the profile's name or place; its section ``rounds`` names the shop.
 
     Returns:
         The page's place.
@@ -143,6 +152,7 @@ def finish(
             local_run = _small_files(run, Path(temporary_folder))
             run_record = {**(known or {}), **read_run(str(local_run))}
             ending = ending_of(run, state, message, run_record, local_run)
+            _end_round(run, ending, profile)
             page_place = _write_page(run, local_run, run_record, ending)
     finally:
         _notify(run, ending, page_place)
@@ -165,9 +175,19 @@ def finish_on_cluster(
     known_record = {**about, "profile": profile_name(about["profile"]), "place": run}
     if not is_local_run():
         known_record["owner"] = {"job": job_id}
-    page_place = finish(run, state, message, known_record)
+    profile = about["profile"]
+    page_place = finish(run, state, message, known_record, profile=profile)
     shutil.copyfile(storage.local_copy(page_place), page.path)
     page.metadata.update(display_name="page", place=page_place)
+
+
+def _end_round(run: str, ending: Ending, profile: str) -> None:
+    """Enter a round whose every step ended well in its shop's registry."""
+    if not profile or ending.status not in (RunStatus.PASSED, RunStatus.REFUSED):
+        return
+    config = settings.section_config(profile, "rounds")
+    if config.shop:
+        end_round(config, run, Status(ending.status.value))
 
 
 def _small_files(run: str, home: Path) -> Path:

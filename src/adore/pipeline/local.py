@@ -36,13 +36,21 @@ __all__ = [
     "check_input",
     "choose_out",
     "examine_folder",
+    "input_place",
     "read_input",
     "run_local",
 ]
 
 
-def _input(data: str) -> str:
-    """Return the input's absolute place, so that it is the same from every working folder."""
+def input_place(data: str) -> str:
+    """Return the input's absolute place, so that it is the same from every working folder.
+
+    Args:
+        data: the user's input folder or place, or ``demo``.
+
+    Returns:
+        An absolute place, or ``demo``.
+    """
     if data == "demo" or storage.is_remote(data):
         return data
     return str(Path(data).absolute())
@@ -61,7 +69,7 @@ def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) ->
         The newest run of the same arguments under ``root``, to be continued, or else
         ``root/<time>``.
     """
-    arguments = {"data": _input(data), "profile": profile, "seed": seed}
+    arguments = {"data": input_place(data), "profile": profile, "seed": seed}
     earlier_runs = []
     for record_file in root.glob(f"*/{RUN}"):
         run_record = read_run(str(record_file.parent))
@@ -168,7 +176,7 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
     if data == "demo":
         data = storage.join(run, "demo-data")
         runner.run_stage("demo-data", {}, data, profile=profile, seed=seed)
-    data = _input(data)
+    data = input_place(data)
     # A large folder is not read twice; the report of its preparation is shown again.
     if _is_prepared(run, data=data, profile=profile, seed=seed):
         with contextlib.suppress(MissingError):
@@ -255,7 +263,7 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     """
     settings.check_profile(profile)
     _check_folder(data)
-    data = _input(data)
+    data = input_place(data)
     run = run if storage.is_remote(run) else str(Path(run).absolute())
     check_free(run)
     begin_run(run, data=data, profile=profile, seed=seed)

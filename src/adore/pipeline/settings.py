@@ -17,6 +17,7 @@ __all__ = [
     "check_profile",
     "config_of",
     "section_config",
+    "sections_of",
     "shards",
     "stage_of",
 ]
@@ -24,6 +25,7 @@ __all__ = [
 SECTIONS = {
     "cluster": "adore.pipeline.kubeflow.placement",
     "kubernetes": "adore.release.kubernetes.config",
+    "rounds": "adore.rounds.config",
 }
 """Module of each profile section that belongs to no step."""
 
@@ -45,7 +47,7 @@ def stage_of(
         ConfigError: the profile holds an unknown key or a wrong value.
     """
     stage_module = importlib.import_module(step.module)
-    section = _sections(profile).get(step.section, {})
+    section = sections_of(profile).get(step.section, {})
     config = configure(stage_module.Config, {**section, **overrides}, step.section)
     return stage_module, config
 
@@ -75,12 +77,19 @@ def section_config(profile: str, name: str, **overrides: object) -> Any:
     Returns:
         The filled ``Config``.
     """
-    section = {**_sections(profile).get(name, {}), **overrides}
+    section = {**sections_of(profile).get(name, {}), **overrides}
     return configure(importlib.import_module(SECTIONS[name]).Config, section, name)
 
 
-def _sections(profile: str) -> Profile:
-    """Read a profile's sections; on a cluster the profile may be an ``s3://….yaml``."""
+def sections_of(profile: str) -> Profile:
+    """Read a profile's sections; on a cluster the profile may be an ``s3://….yaml``.
+
+    Args:
+        profile: a profile's name or place.
+
+    Returns:
+        The sections, by name.
+    """
     if storage.is_remote(profile):
         profile = str(storage.local_copy(profile))
     return load_profile(profile)
@@ -96,7 +105,7 @@ def check_profile(profile: str) -> None:
         pipeline_step.section: pipeline_step for pipeline_step in STEPS.values()
     }
     known_sections = sorted([*sections, *SECTIONS])
-    for section_name in _sections(profile):
+    for section_name in sections_of(profile):
         check(
             section_name in known_sections,
             "profile section",
@@ -156,7 +165,7 @@ def _check_challenger(profile: str) -> None:
 
 def shards(profile: str) -> int:
     """Return the number of shards that the profile's judge runs in."""
-    shard_count = _sections(profile).get("judge", {}).get("shards", 1)
+    shard_count = sections_of(profile).get("judge", {}).get("shards", 1)
     check(
         type(shard_count) is int and shard_count > 0,
         "judge.shards",

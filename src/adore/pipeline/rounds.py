@@ -1,0 +1,255 @@
+"""Round after round: each is a run of the loop whose profile names what is in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from adore import __version__, storage
+from adore.artifacts import hash_tree, read_manifest
+from adore.config import Profile, profile_name
+from adore.errors import check
+from adore.pipeline import local, runner, settings
+from adore.pipeline.graph import STEPS
+from adore.progress import log_line
+from adore.rounds.ending import end_unchanged
+from adore.rounds.entries import Action, Document, Kind, Status
+from adore.rounds.registry import Draft, append, read_state
+from adore.rounds.state import Round, State
+from adore.rounds.values import merged, values_of
+from adore.run_record import begin_run, check_free
+
+__all__ = [
+    "Shop",
+    "begin_round",
+    "choose_shop",
+    "profile_of",
+    "run_rounds",
+    "shop_place",
+]
+
+INPUT_TABLES = ("items", "queries", "judgements", "events")
+"""Tables of ``prepare`` from which a round learns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A shop, and what its next round is made from.
+
+    Attributes:
+        place: a folder, or ``s3://…``.
+        data: the input folder or place, or ``demo``.
+        profile: the shop's own profile, a name or a file.
+        seed: seeds every stage.
+        deploy: whether releases go to a cluster.
+    """
+
+    place: str
+    data: str
+    profile: str
+    seed: int
+    deploy: bool = False
+
+
+def choose_shop(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
+    """Choose the place of a shop with these arguments.
+
+    Args:
+        data: the user's input folder or place, or ``demo``.
+        profile: a profile's name or file.
+        seed: seeds every stage.
+        root: the folder of all runs.
+
+    Returns:
+        The same place for the same arguments.
+    """
+    data_name = Path(data).name or "data"
+    return str(root / f"shop-{data_name}-{profile_name(profile)}-{seed}")
+
+
+def shop_place(place: str) -> str:
+    """Make a shop's place the same from every working folder.
+
+    Args:
+        place: a folder, or ``s3://…``.
+
+    Returns:
+        An absolute place.
+    """
+    return place if storage.is_remote(place) else str(Path(place).absolute())
+
+
+def run_rounds(shop: Shop, count: int) -> State:
+    """Run rounds on this machine until the shop has so many ended ones.
+
+    An unfinished round is continued first. It stops early if nothing is new, or if the last
+    experiment is undecided and the profile says ``wait``.
+
+    Args:
+        shop: where the rounds are, and what they are made from.
+        count: how many ended rounds the shop shall have.
+
+    Returns:
+        The state at the end.
+
+    Raises:
+        AdoreError: a step failed, or another process runs the round.
+    """
+    while True:
+        state = read_state(shop.place)
+        ended_rounds = state.ended
+        if ended_rounds >= count:
+            log_line(
+                f"{shop.place} has {ended_rounds} ended rounds, {count} are wanted"
+            )
+            return state
+        current_round = begin_round(shop)
+        if current_round is None:
+            return read_state(shop.place)
+        local.run_local(
+            current_round.started.details["data"],
+            current_round.run,
+            profile=profile_of(current_round),
+            seed=current_round.started.details["seed"],
+        )
+        # A round that ended well is in the registry; else the loop would not come to an end.
+        ended_round = read_state(shop.place).find_round(current_round.number)
+        check(
+            ended_round is not None and ended_round.ended is not None,
+            "round",
+            current_round.number,
+            must="ended in the registry",
+            fix=f"see {current_round.run}/index.html",
+        )
+
+
+def begin_round(shop: Shop) -> Round | None:
+    """Start the next round, or go on with the unfinished one, and look for something new.
+
+    Args:
+        shop: where the rounds are, and what they are made from.
+
+    Returns:
+        The round, with its input prepared; None if it waits, or if nothing is new.
+
+    Raises:
+        ConfigError: the profile is wrong.
+        DataError: the input or the registry cannot be read.
+        AdoreError: another process runs the round.
+    """
+    settings.check_profile(shop.profile)
+    base = _base_profile(shop)
+    state = append(shop.place, lambda state: _start(state, shop, base))
+    current_round = state.unfinished
+    if current_round is None:
+        log_line(
+            f"round {state.rounds[-1].number} is undecided: the next one waits "
+            "(rounds.on_hold: wait)"
+        )
+        return None
+    log_line(f"round {current_round.number}: {current_round.run}")
+    _prepare(current_round)
+    if not _is_new(current_round, state):
+        log_line(f"round {current_round.number}: nothing is new, it stops here")
+        end_unchanged(shop.place, current_round.number, current_round.run)
+        storage.delete(current_round.run)
+        return None
+    return current_round
+
+
+def _base_profile(shop: Shop) -> Profile:
+    sections = settings.sections_of(shop.profile)
+    if shop.deploy:
+        return merged(sections, {"rounds": {"deploy": True}})
+    return sections
+
+
+def _start(state: State, shop: Shop, base: Profile) -> Draft | None:
+    """The first entry of the next round; None: go on with the last one, or wait."""
+    if state.unfinished or _waits(state, base):
+        return None
+    number = len(state.rounds) + 1
+    details: Document = {
+        "run": storage.join(shop.place, "rounds", f"{number:04d}"),
+        "data": local.input_place(shop.data),
+        "profile": profile_name(shop.profile),
+        "seed": shop.seed,
+        "version": __version__,
+        "base": base,
+        "values": _understood(values_of(state, shop.place, number, base)),
+    }
+    return Draft(Kind.STARTED, number, details)
+
+
+def _waits(state: State, base: Profile) -> bool:
+    """Whether the last release is undecided, and the shop waits for that."""
+    if base.get("rounds", {}).get("on_hold") != "wait" or not state.rounds:
+        return False
+    last_round = state.rounds[-1]
+    is_released = last_round.status is Status.PASSED
+    return is_released and last_round.action in (None, Action.HOLD)
+
+
+def _understood(values: Profile) -> Profile:
+    """Leave out what no step of this version reads."""
+    steps = {step.section: step for step in STEPS.values()}
+    known: Profile = {}
+    for name, section in values.items():
+        if name in settings.SECTIONS:
+            known[name] = section
+        elif name in steps:
+            stage_module = settings.stage_of(steps[name], "{}", {})[0]
+            fields = stage_module.Config.model_fields
+            known[name] = {key: section[key] for key in section if key in fields}
+    return known
+
+
+def profile_of(current_round: Round) -> str:
+    """Write a round's profile beside its run, as its first entry says.
+
+    Args:
+        current_round: a round that has started.
+
+    Returns:
+        The profile's place.
+    """
+    details = current_round.started.details
+    place = storage.join(current_round.run, f"{details['profile']}.yaml")
+    profile = merged(details["base"], details["values"])
+    text = yaml.safe_dump(profile, sort_keys=False, allow_unicode=True)
+    storage.write_bytes(text.encode(), place)
+    return place
+
+
+def _prepare(current_round: Round) -> None:
+    """Read the input of a round: the first steps of its run, which keeps them."""
+    details = current_round.started.details
+    run, data, seed = current_round.run, details["data"], details["seed"]
+    profile = profile_of(current_round)
+    check_free(run)
+    begin_run(run, data=data, profile=profile, seed=seed)
+    local.check_input(data, run, profile=profile, seed=seed)
+    runner.run_step("prepare", run, data=data, profile=profile, seed=seed)
+
+
+def _is_new(current_round: Round, state: State) -> bool:
+    """Whether a round would learn from anything that the last one did not."""
+    if not state.worked:
+        return True
+    last_round = state.worked[-1]
+    before, now = last_round.started.details, current_round.started.details
+    for name in ("base", "version", "seed"):
+        if before[name] != now[name]:
+            return True
+    earlier = storage.join(last_round.run, "prepare")
+    if read_manifest(earlier) is None:
+        return True
+    return _contents(earlier) != _contents(storage.join(current_round.run, "prepare"))
+
+
+def _contents(prepared: str) -> list[str]:
+    """Hashes of the tables that a round learns from."""
+    folder = storage.local_copy(prepared)
+    return [hash_tree(folder / f"{name}.parquet") for name in INPUT_TABLES]

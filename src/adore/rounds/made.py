@@ -1,0 +1,156 @@
+"""What a round made and measured, read from its run: the registry keeps it for history."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from adore.artifacts import read_manifest
+from adore.errors import MissingError
+from adore.experiment.metrics import PRIMARY
+from adore.rounds.entries import Document, Status
+from adore.rulebook import RULEBOOK_FILE, RuleBook
+from adore.storage import join, local_copy
+from adore.student.export import CARD
+
+__all__ = ["card_of", "made_in", "read_document"]
+
+GATE_FIELDS = (
+    "passed",
+    "champion",
+    "baseline",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "queries",
+    "reasons",
+)
+"""Of ``gate.json``."""
+EFFECT_FIELDS = ("control", "treatment", "effect", "low", "high", "relative", "p")
+"""Of the primary metric in ``result.json``."""
+HASH_DIGITS = 12
+"""Hexadecimal digits of a version that is a hash."""
+
+
+def read_document(place: str) -> Document:
+    """Read a JSON file.
+
+    Args:
+        place: the file's place.
+
+    Returns:
+        The object; empty if there is no such file.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    try:
+        return dict(json.loads(local_copy(place).read_text("utf-8")))
+    except MissingError:
+        return {}
+
+
+def card_of(folder: str) -> Document:
+    """Read version and kind of a ranker.
+
+    Args:
+        folder: its place.
+
+    Returns:
+        ``version`` and ``kind``; empty if it has no card.
+    """
+    card = read_document(join(folder, CARD))
+    return {name: card[name] for name in ("version", "kind") if name in card}
+
+
+def made_in(run: str, status: Status) -> Document:
+    """Read what a run made.
+
+    Args:
+        run: the run's place.
+        status: how it ended.
+
+    Returns:
+        The fields of the round's last entry.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    gate = read_document(join(run, "gate", "gate.json"))
+    return {
+        "status": status.value,
+        "run": run,
+        "data": _data(run),
+        "lexicon": _file_version(join(run, "evidence", "lexicon.json")),
+        "rulebook": _rulebook(run),
+        "teacher": _teacher(run),
+        "student": card_of(join(run, "distil")),
+        "gate": {name: gate[name] for name in GATE_FIELDS if name in gate},
+        "experiment": _experiment(run),
+    }
+
+
+def _data(run: str) -> Document:
+    """Rows of each table, and what came from production."""
+    prepare = read_manifest(join(run, "prepare"))
+    if prepare is None:
+        return {}
+    production = read_document(join(run, "prepare", "production.json"))
+    return {
+        "content": prepare.content,
+        "rows": prepare.metrics,
+        "production": production,
+    }
+
+
+def _file_version(place: str) -> str:
+    try:
+        content = local_copy(place).read_bytes()
+    except MissingError:
+        return ""
+    digest = hashlib.sha256(content).hexdigest()
+    return digest[:HASH_DIGITS]
+
+
+def _rulebook(run: str) -> str:
+    judge = read_manifest(join(run, "judge", "0"))
+    if judge and judge.config.get("rulebook_version"):
+        return str(judge.config["rulebook_version"])
+    try:
+        prepared = local_copy(join(run, "prepare"), only=(RULEBOOK_FILE,))
+        return RuleBook.of_dataset(prepared).version
+    except MissingError:
+        return ""
+
+
+def _teacher(run: str) -> Document:
+    align = read_manifest(join(run, "align"))
+    if align is None:
+        return {}
+    gate = read_document(join(run, "align", "gate.json"))
+    return {
+        "promoted": bool(align.metrics.get("promoted")),
+        "kept_previous": bool(align.metrics.get("kept_previous")),
+        "reasons": gate.get("reasons", []),
+        "measures": align.metrics,
+    }
+
+
+def _experiment(run: str) -> Document:
+    """The effect on purchases, and the decision."""
+    result = read_document(join(run, "experiment", "result.json"))
+    decision = read_document(join(run, "experiment", "decision.json"))
+    if not decision:
+        return {}
+    effect = result.get("metrics", {}).get(PRIMARY, {})
+    figures = {name: effect[name] for name in EFFECT_FIELDS if name in effect}
+    return {
+        "name": decision.get("experiment", ""),
+        "simulated": bool(decision.get("simulated")),
+        "metric": PRIMARY,
+        **figures,
+        "users": result.get("users", {}),
+        "action": decision["action"],
+        "reason": decision["reason"],
+    }

@@ -1,0 +1,104 @@
+"""What a round sets in its profile: the production that it starts from."""
+
+from __future__ import annotations
+
+from adore.artifacts import read_manifest
+from adore.config import Profile
+from adore.rounds.state import Round, State
+from adore.storage import join
+
+__all__ = ["merged", "values_of"]
+
+VISITS_OF_A_ROUND = 100
+"""Simulated visits of one shopper that a round may number; the demo's log has fewer."""
+DEFAULTS: Profile = {
+    "release": {"explore": 0.1},
+    "experiment": {"traffic": 1200},
+}
+"""Settings that only rounds need; the shop's profile may set others."""
+
+
+def merged(profile: Profile, values: Profile) -> Profile:
+    """Set values in the sections of a profile.
+
+    Args:
+        profile: sections by name.
+        values: keys and values that replace the profile's, by section.
+
+    Returns:
+        A new profile.
+    """
+    sections = {name: dict(section) for name, section in profile.items()}
+    for name, section in values.items():
+        sections[name] = {**sections.get(name, {}), **section}
+    return sections
+
+
+def values_of(state: State, shop: str, number: int, base: Profile) -> Profile:
+    """Compute what the next round sets.
+
+    Args:
+        state: what is in force; every round of it has ended.
+        shop: the shop's place.
+        number: number of the round.
+        base: the shop's own profile.
+
+    Returns:
+        Values by key and section; what is not known is absent.
+    """
+    values: Profile = {
+        "rounds": {"shop": shop, "number": number},
+        "experiment": {"first_visit": VISITS_OF_A_ROUND * number},
+    }
+    for name, section in DEFAULTS.items():
+        own_section = base.get(name, {})
+        for key, value in section.items():
+            if key not in own_section:
+                values.setdefault(name, {})[key] = value
+    values = merged(values, _prepare_values(state, base))
+    return merged(values, _in_force(state))
+
+
+def _prepare_values(state: State, base: Profile) -> Profile:
+    """What was logged since the first round, and the split that stays."""
+    logs = list(base.get("prepare", {}).get("logs", []))
+    for earlier_round in state.worked:
+        proof = join(earlier_round.run, "experiment")
+        if read_manifest(proof):
+            logs.append(proof)
+    exposures = base.get("kubernetes", {}).get("exposures", "")
+    if exposures and base.get("rounds", {}).get("deploy"):
+        logs.append(exposures)
+    section: dict[str, object] = {}
+    if logs:
+        section["logs"] = logs
+    frozen = _newest_with(state, "prepare")
+    if frozen:
+        section["frozen"] = join(frozen.run, "prepare")
+    return {"prepare": section} if section else {}
+
+
+def _in_force(state: State) -> Profile:
+    """The champion, the teacher and the student whose errors are known."""
+    values: Profile = {}
+    if state.champion:
+        for section in ("score", "release", "live"):
+            values[section] = {"champion": state.champion.place}
+    if state.teacher:
+        values["align"] = {"previous": state.teacher}
+    student_run = state.champion.run if state.champion else ""
+    # While a baseline serves, the last student's errors are the best that is known.
+    if not student_run or not read_manifest(join(student_run, "distil")):
+        newest = _newest_with(state, "distil")
+        student_run = newest.run if newest else ""
+    if student_run:
+        values["synthesise"] = {"previous": student_run}
+    return values
+
+
+def _newest_with(state: State, step: str) -> Round | None:
+    """The newest round that worked and whose run still has the output of a step."""
+    for earlier_round in reversed(state.worked):
+        if read_manifest(join(earlier_round.run, step)):
+            return earlier_round
+    return None

@@ -1,0 +1,190 @@
+"""The fold of a registry, what the next round starts from, and the table for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adore.rounds.ending import decide
+from adore.rounds.entries import Action, Document, Entry, Kind
+from adore.rounds.registry import Draft, append, read_state
+from adore.rounds.state import State, fold
+from adore.rounds.table import history, render
+from adore.rounds.values import merged, values_of
+from adore.storage import write_json
+
+STUDENT = "student-0123456789ab"
+CONTROL: Document = {
+    "version": "bm25-00112233",
+    "kind": "bm25",
+    "place": "s/champions/bm25-00112233",
+    "run": "",
+}
+CHALLENGER: Document = {
+    "version": STUDENT,
+    "kind": "student",
+    "place": f"s/champions/{STUDENT}",
+    "run": "s/rounds/0001",
+}
+MADE: Document = {
+    "status": "passed",
+    "run": "s/rounds/0001",
+    "data": {"rows": {"events": 10534.0}, "production": {}},
+    "lexicon": "aa",
+    "rulebook": "general@bb",
+    "teacher": {"promoted": True, "kept_previous": False},
+    "student": {"version": STUDENT, "kind": "student"},
+    "gate": {"passed": True, "difference": 0.1034},
+    "experiment": {"simulated": True, "effect": 0.251, "low": -0.064, "high": 0.567},
+}
+
+
+def entries(*drafts: Draft) -> list[Entry]:
+    return [
+        Entry(
+            number,
+            f"2026-11-{number:02d}T03:00:00+00:00",
+            draft.kind,
+            draft.round,
+            draft.details,
+        )
+        for number, draft in enumerate(drafts, 1)
+    ]
+
+
+def started(number: int) -> Draft:
+    return Draft(
+        Kind.STARTED,
+        number,
+        {
+            "run": f"s/rounds/{number:04d}",
+            "data": "demo",
+            "profile": "tiny",
+            "seed": 0,
+            "base": {},
+            "values": {},
+        },
+    )
+
+
+def decided(number: int, action: Action, champion: Document) -> Draft:
+    details = {"action": action.value, "by": "test", "champion": champion}
+    return Draft(Kind.DECISION, number, details)
+
+
+FIRST = (started(1), decided(1, Action.SET, CONTROL))
+PROMOTED = (
+    *FIRST,
+    decided(1, Action.PROMOTE, CHALLENGER),
+    Draft(Kind.ENDED, 1, MADE),
+)
+
+
+def test_a_promoted_challenger_is_the_champion_and_a_refused_round_changes_nothing() -> (
+    None
+):
+    state = fold(entries(*PROMOTED))
+    assert state.champion and state.champion.version == STUDENT
+    assert (state.champion.since, state.champion.run) == (1, "s/rounds/0001")
+    assert (state.teacher, state.lexicon, state.rulebook) == (
+        "s/rounds/0001",
+        "aa",
+        "general@bb",
+    )
+
+    refused = {**MADE, "status": "refused", "run": "s/rounds/0002"}
+    refused["teacher"] = {"promoted": False, "kept_previous": False}
+    later = fold(entries(*PROMOTED, started(2), Draft(Kind.ENDED, 2, refused)))
+    assert later.champion == state.champion
+    assert later.teacher == "s/rounds/0001"
+    assert (later.ended, later.unfinished) == (2, None)
+
+
+@pytest.mark.parametrize("action", [Action.HOLD, Action.ROLL_BACK])
+def test_what_is_not_promoted_leaves_the_control(action: Action) -> None:
+    state = fold(
+        entries(*FIRST, decided(1, action, CONTROL), Draft(Kind.ENDED, 1, MADE))
+    )
+    assert state.champion and state.champion.kind == "bm25"
+    assert state.rounds[0].action is action
+
+
+def test_a_live_experiment_lasts_until_it_is_decided() -> None:
+    live = {**MADE, "live": "s/rounds/0001/release"}
+    begun = (*FIRST, Draft(Kind.ENDED, 1, live))
+    state = fold(entries(*begun))
+    assert state.experiment and state.experiment.round == 1
+    held = fold(entries(*begun, decided(1, Action.HOLD, CONTROL)))
+    assert held.experiment == state.experiment
+    ended = fold(entries(*begun, decided(1, Action.PROMOTE, CHALLENGER)))
+    assert ended.experiment is None
+
+
+def test_an_unfinished_round_is_found() -> None:
+    state = fold(entries(*PROMOTED, started(2)))
+    assert state.unfinished and state.unfinished.number == 2
+    assert state.ended == 1
+    assert state.rounds[1].champion and state.rounds[1].champion.version == STUDENT
+
+
+def test_the_next_round_starts_from_what_is_in_force(tmp_path: Path) -> None:
+    """Only what is there is named: the first run was deleted, its champion was kept."""
+    state = fold(entries(*PROMOTED))
+    base = {"release": {"explore": 0.3}, "prepare": {"window_days": 30}}
+    values = values_of(state, "s", 2, base)
+    assert values["release"] == {"champion": CHALLENGER["place"]}
+    assert values["score"] == values["live"] == values["release"]
+    assert values["align"] == {"previous": "s/rounds/0001"}
+    assert values["rounds"] == {"shop": "s", "number": 2}
+    assert "prepare" not in values and "synthesise" not in values
+    profile = merged(base, values)
+    assert profile["release"] == {"explore": 0.3, **values["release"]}
+    assert profile["prepare"] == {"window_days": 30}
+    assert base["release"] == {"explore": 0.3}
+
+
+def test_every_round_draws_other_visits_of_the_same_shoppers() -> None:
+    first = values_of(State(), "s", 1, {})
+    second = values_of(fold(entries(*PROMOTED)), "s", 2, {})
+    visits = [one["experiment"]["first_visit"] for one in (first, second)]
+    assert visits == [100, 200]
+    assert "score" not in first and "align" not in first
+
+
+def test_the_table_fits_100_columns() -> None:
+    state = fold(entries(*PROMOTED, started(2)))
+    lines = render(state).splitlines()
+    assert max(map(len, lines[:4])) <= 100
+    assert (
+        lines[1].split()
+        == (
+            "1 2026-11-04 10534 - promoted 01234567 +0.103 yes +0.25 [-0.06, +0.57]* "
+            "promote 01234567"
+        ).split()
+    )
+    assert lines[2].split()[0] == "2"
+    assert "simulated" in lines[3]
+    rows = history(state)
+    assert [row["status"] for row in rows] == ["passed", "unfinished"]
+    assert rows[0]["serves"] == {"version": STUDENT, "kind": "student"}
+
+
+def test_a_promoted_challenger_outlives_its_run(tmp_path: Path) -> None:
+    shop, run = str(tmp_path / "shop"), tmp_path / "run"
+    draft = started(1)
+    draft.details["run"] = str(run)
+    append(shop, lambda state: draft)
+    challenger = run / "release" / "variants" / "challenger"
+    challenger.mkdir(parents=True)
+    card = {"version": STUDENT, "kind": "student", "name": "x"}
+    write_json(card, challenger / "card.json")
+    (challenger / "net.onnx").write_bytes(b"net")
+
+    for _ in range(2):  # the same decision is written once
+        state = decide(shop, 1, Action.PROMOTE, by="test", reason="it is better")
+    assert state.last == 2
+    assert state.champion and state.champion.place == f"{shop}/champions/{STUDENT}"
+    assert (Path(state.champion.place) / "net.onnx").read_bytes() == b"net"
+    assert decide(shop, 1, Action.ROLL_BACK, by="test").champion == state.champion
+    assert read_state(shop).rounds[0].action is Action.ROLL_BACK

@@ -16,6 +16,7 @@ import pytest
 from adore.artifacts import read_table, write_table
 from adore.behaviour.feedback import Config, run
 from adore.behaviour.signs import SignKind
+from adore.data import prepare as prepare_stage
 from adore.types import Grade
 
 Out = tuple[Path, dict[str, float], dict[str, Any]]
@@ -71,6 +72,44 @@ def test_only_train_queries_teach_and_dev_queries_are_kept_apart(
         k.startswith("bought") for k in dev_signs["kind"]
     ]
     assert (right(shop, dev_signs)["ok"] > 0.85).all()
+
+
+def test_logs_over_frozen_test_queries_teach_nothing(shop: Any, tmp_path: Path) -> None:
+    """Even where the shop's file calls every query a train query by now."""
+    queries = read_table(shop.folder / "prepared", "queries")
+    held_out = set(queries.filter(pl.col("split") != "train")["query_id"])
+    data = tmp_path / "shop"
+    log = tmp_path / "experiment"
+    for folder in (data, log):
+        folder.mkdir()
+    read_table(shop.folder / "prepared", "items").write_ndjson(data / "items.jsonl")
+    write_table(shop.events, log, "events")
+
+    def prepare(name: str, frozen: Path | None = None) -> Path:
+        output = tmp_path / name
+        output.mkdir()
+        config = prepare_stage.Config(logs=[str(log)])
+        prepare_stage.run(config, data, output, logs=[log], frozen=frozen)
+        return output
+
+    def taught(prepared: Path) -> set[str]:
+        output = tmp_path / f"feedback of {prepared.name}"
+        output.mkdir()
+        inputs = shop.stage() | {"prepared": prepared}
+        run(Config(poisoning_share=0), **inputs, output=output)
+        rows = [read_table(output, name) for name in ("feedback", "clear_pairs")]
+        return set(rows[0]["query_id"]) | set(rows[1]["query_id"])
+
+    queries.write_ndjson(data / "queries.jsonl")
+    first = prepare("first")
+    queries.with_columns(split=pl.lit("train")).write_ndjson(data / "queries.jsonl")
+    again = prepare("again", frozen=first)
+    shown = read_table(again, "events")["query_id"]
+    assert held_out <= set(shown), "the log has much to say of them"
+    query_ids = taught(again)
+    assert query_ids and not query_ids & held_out
+    forgotten = prepare("forgotten")
+    assert taught(forgotten) & held_out, "nothing else protects them"
 
 
 def test_clear_pairs_say_what_shoppers_want_and_never_name_a_held_out_query(

@@ -514,6 +514,15 @@ def test_the_routers_exposures_are_impressions(tmp_path: Path) -> None:
         ("q1", "impression", "b", 1),
     ]
     assert left_out(read_shop(tmp_path, CONFIG))["the same impression again"] == 2
+    for second in (-1, 1):  # in one session, before or after the router
+        same = [
+            *rows,
+            *shown("ba", second=second),
+            *shown("c", second=second, query_id="one-search", user_query="tea kettle"),
+        ]
+        assert len(read(tmp_path, same, exposures=exposures)) == 6, (
+            "one of the two stays"
+        )
     (tmp_path / "events.jsonl").unlink()
     (tmp_path / "exposures.jsonl").unlink()
     day = tmp_path / "exposures" / "experiment-1" / "2026-01-01"

@@ -424,6 +424,11 @@ def _without_repeats(events: list[_LogEvent], rows: Rows) -> Iterator[_LogEvent]
             yield event
             continue
 
+        # What the shop logged itself stays in its place: it is no reload of this one.
+        if event["event_id"] in logged_twice:
+            rows.left_out["the same impression again"] += 1
+            continue
+
         timestamp = event["timestamp"]
         impression_key = (*exposure, event["session_id"], event["position"])
         is_reload = (
@@ -431,7 +436,7 @@ def _without_repeats(events: list[_LogEvent], rows: Rows) -> Iterator[_LogEvent]
             and timestamp - last_shown[impression_key] < REPEAT_MS
         )
         last_shown[impression_key] = timestamp
-        if is_reload or event["event_id"] in logged_twice:
+        if is_reload:
             rows.left_out["the same impression again"] += 1
         else:
             yield event

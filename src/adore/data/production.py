@@ -50,6 +50,7 @@ _UNREAD = {
     "degraded",
     "experiment",
     "latency_ms",
+    "measured",
     "model_version",
     "release",
     "salt",

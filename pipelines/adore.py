@@ -13,6 +13,7 @@ from components.experiment import experiment
 from components.feedback import feedback
 from components.gate import gate
 from components.judge import judge
+from components.listen import listen
 from components.live import live
 from components.prepare import prepare
 from components.prove import prove
@@ -85,12 +86,24 @@ def adore(
                 shards=shards,
                 **common,
             )
-        learnt = feedback(
-            prepared=prepared, evidence=seen, judged=collected(first_judging), **common
-        ).outputs["output"]
-        differing = live(
-            prepared=prepared, evidence=seen, feedback=learnt, **common
-        ).outputs["output"]
+        if shares_pod("listen"):
+            behaviour = listen(
+                prepared=prepared,
+                evidence=seen,
+                judged=collected(first_judging),
+                **common,
+            ).outputs
+            learnt, differing = behaviour["learnt"], behaviour["differing"]
+        else:
+            learnt = feedback(
+                prepared=prepared,
+                evidence=seen,
+                judged=collected(first_judging),
+                **common,
+            ).outputs["output"]
+            differing = live(
+                prepared=prepared, evidence=seen, feedback=learnt, **common
+            ).outputs["output"]
         aligned = align(
             prepared=prepared,
             evidence=seen,

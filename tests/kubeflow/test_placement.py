@@ -164,7 +164,7 @@ def tasks_in(spec: dict[str, Any]) -> set[str]:
 def test_small_stages_that_share_a_pod_are_one_task_and_all_others_are_as_they_were(
     compiled: Path, tmp_path: Path
 ) -> None:
-    groups = "  shared_pods: [read, examine, prove]\n  parallelism"
+    groups = "  shared_pods: [read, listen, examine, prove]\n  parallelism"
     compile_text(PROFILE.replace("  parallelism", groups), tmp_path)
     alone, shared = (tasks_in(parts(folder)[0]) for folder in (compiled, tmp_path))
     assert alone - shared == set().union(*GROUPS.values()) and shared - alone == set(

@@ -104,6 +104,7 @@ class Train(_Part):
 
 GROUPS = {
     "read": {"prepare", "evidence", "retrieve"},
+    "listen": {"feedback", "live"},
     "examine": {"score", "evaluate", "gate"},
     "prove": {"release", "experiment"},
 }
@@ -127,10 +128,10 @@ class Config(StageConfig):
     """Which stages get GPUs, and where."""
     train: Train = Train()
     """Which stages run on several nodes."""
-    shared_pods: tuple[Literal["read", "examine", "prove"], ...] = ()
+    shared_pods: tuple[Literal["read", "listen", "examine", "prove"], ...] = ()
     """Groups of small stages that share a pod: Kubeflow Pipelines takes some ten seconds to start
-    one. ``read`` (prepare, evidence, retrieve), ``examine`` (score, evaluate, gate), ``prove``
-    (release, experiment). ``stages`` sizes a group by its name."""
+    one. ``read`` (prepare, evidence, retrieve), ``listen`` (feedback, live), ``examine`` (score,
+    evaluate, gate), ``prove`` (release, experiment). ``stages`` sizes a group by its name."""
     parallelism: Annotated[int, Field(ge=0)] = 0
     """Judging shards at a time; 0: all."""
     secrets: dict[str, tuple[str, ...]] = Field(default_factory=dict)

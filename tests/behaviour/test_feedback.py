@@ -273,3 +273,17 @@ def test_one_client_is_not_enough(shop: Any, tmp_path: Path) -> None:
     assert (
         metrics["events"] == one.height and metrics["rows"] == metrics["dev_signs"] == 0
     )
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_bots_say_nothing_of_position(shop: Any, tmp_path: Path, trust: bool) -> None:
+    """Only bots saw lists in random order: their clicks are many, and count for nobody."""
+    by_bots = pl.col("client_id").is_in(sorted(shop.bots))
+    pair = (pl.col("position") - 1) // 2 * 2 + 1
+    events = shop.events.with_columns(pair_position=pl.when(by_bots).then(pair))
+    out = variant(shop, tmp_path, events)
+    inputs = {**shop.stage(), "prepared": tmp_path / "prepared"}
+    run(Config(trust=trust, poisoning_share=0.0), **inputs, output=out)
+    position = json.loads((out / "behaviour.json").read_text())["position"]
+    assert (position["random_clicks"] == 0) is trust
+    assert position["known"] and position["note"].count("random order") == (not trust)

@@ -4,12 +4,22 @@ and says when it cannot know.
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import polars as pl
 import pytest
 
-from adore.behaviour.position import DEEPEST, position_bias
-from adore.data.shoppers import Shoppers
+from adore.behaviour.pair_clicks import count_pair_clicks
+from adore.behaviour.position import (
+    DEEPEST,
+    MAX_STANDARD_ERROR,
+    BiasSource,
+    position_bias,
+)
+from adore.data.random_pairs import pair_positions
+from adore.data.shoppers import Shoppers, noisy_ranking
+from adore.serving.exploration import explore
 
 
 def log(eta: float, users: int, *, shuffle: bool = True) -> pl.DataFrame:
@@ -69,3 +79,91 @@ def test_unknown_and_deeper_positions() -> None:
         and p[1] == p[2] == bias.propensity[-1]
         and p[3] == bias.propensity.mean()
     )
+
+
+class Fold(Shoppers):
+    """Shoppers who seldom scroll: what they look at follows no power law."""
+
+    __slots__ = ()
+
+    def propensity(self, position: int) -> float:
+        return 0.9 if position <= 4 else 0.3
+
+
+def explored_log(shoppers: Shoppers, share: float, seed: int = 0) -> pl.DataFrame:
+    """A log of a ranker that knows each shopper's taste: rank follows relevance."""
+    draws = random.Random(seed)
+    rows = []
+    for user in range(shoppers.users):
+        query = f"q{draws.randrange(20)}"
+        taste = {f"{query}-{n}": draws.choice((3, 3, 2, 1, 0)) for n in range(10)}
+        ranked = noisy_ranking(taste, draws, noise=1.0)
+        shown = explore(ranked, share=share, search=f"{seed}-{user}")
+        pairs = pair_positions(shown.first_pair, len(ranked))
+        for row in shoppers.visit(user, query, shown.items, taste):
+            rows.append({**row, "pair_position": pairs.get(row["position"])})
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+@pytest.mark.parametrize("eta", [0.3, 0.7, 1.2])
+def test_random_pairs_recover_the_bias_where_the_log_as_it_is_misleads(
+    eta: float,
+) -> None:
+    shoppers = Shoppers(seed=3, users=4000, bots=0, eta=eta)
+    events = explored_log(shoppers, share=0.5)
+    bias = position_bias(events)
+    assert bias.source is BiasSource.RANDOM_PAIRS and bias.standard_error
+    assert abs(bias.eta - eta) < 2 * bias.standard_error < 0.2
+    assert bias.propensity == pytest.approx(np.arange(1, 11) ** -eta, abs=0.12)
+
+    natural = position_bias(events.drop("pair_position"))
+    assert natural.source is BiasSource.NATURAL and natural.standard_error is None
+    assert natural.eta - eta > max(0.25, 2 * abs(bias.eta - eta))
+
+
+def test_the_curve_may_leave_the_law_where_the_clicks_say_so() -> None:
+    fold = Fold(seed=3, users=6000, bots=0)
+    bias = position_bias(explored_log(fold, share=1.0))
+    relative = np.array([1.0] * 4 + [1 / 3] * 6)
+    assert np.abs(bias.propensity - relative).mean() < 0.05
+    assert np.abs(np.arange(1, 11) ** -bias.eta - relative).mean() > 0.12
+
+
+def test_too_few_random_pairs_leave_the_natural_estimate() -> None:
+    events = explored_log(Shoppers(seed=1, users=2000, bots=0), share=0.05)
+    clicks = count_pair_clicks(events, 10)
+    assert clicks.standard_error(clicks.eta()) > MAX_STANDARD_ERROR
+    bias = position_bias(events)
+    as_before = position_bias(events.drop("pair_position"))
+    assert bias.source is BiasSource.NATURAL and 0 < bias.random_clicks < 300
+    assert bias.eta == as_before.eta and (bias.propensity == as_before.propensity).all()
+
+
+def test_a_click_counts_once_and_at_its_own_pair_only() -> None:
+    rows = [
+        ("a", "click", 1, 1),
+        ("a", "click", 1, 1),
+        ("b", "click", 2, 1),
+        ("b", "purchase", 2, 1),
+        ("c", "click", 3, 3),
+        ("d", "click", 9, 3),
+        ("e", "impression", 4, 3),
+        ("f", "click", 5, None),
+    ]
+    events = pl.DataFrame(
+        [
+            {
+                "client_id": "u",
+                "session_id": "s",
+                "query_id": "q",
+                "object_id": item,
+                "action_name": action,
+                "position": position,
+                "pair_position": pair,
+            }
+            for item, action, position, pair in rows
+        ]
+    )
+    clicks = count_pair_clicks(events, 6)
+    assert clicks.upper.tolist() == [1, 0, 1, 0, 0]
+    assert clicks.lower.tolist() == [1, 0, 0, 0, 0]

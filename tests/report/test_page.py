@@ -147,6 +147,17 @@ def test_the_page_shows_the_segments_of_an_experiment(run: Path) -> None:
     assert "-0.700 to -0.300" in text and '<td class="n">81</td>' in text
 
 
+def test_the_page_says_what_position_bias_was_estimated_from(run: Path) -> None:
+    position = {"note": f"2100 clicks {EVIL}"}
+    put(
+        run,
+        "feedback/behaviour.json",
+        {"simulated": False, "signs": {}, "position": position},
+    )
+    text = write_report(run, LOOP).read_text()
+    assert "Position bias: 2100 clicks" in text and EVIL not in text
+
+
 def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
     text = write_report(tmp_path, LOOP).read_text()
     assert "This run is not finished." in text and text.count("Not run") >= 5

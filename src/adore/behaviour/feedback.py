@@ -17,7 +17,7 @@ from adore.artifacts import read_shards, read_table, write_table
 from adore.behaviour.balance import Sign, balance_feedback
 from adore.behaviour.grade_model import GradeModel, fit_grade_model, trials
 from adore.behaviour.poisoning import PoisoningResult, flipped_shares
-from adore.behaviour.position import PositionBias, position_bias
+from adore.behaviour.position import BiasSource, PositionBias, position_bias
 from adore.behaviour.signs import LENIENT_CORRECTION, SignKind, SignRule, find_signs
 from adore.behaviour.simulation import simulate_events
 from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
@@ -180,11 +180,24 @@ def _test_poisoning(
 
 
 def _position_note(bias: PositionBias) -> str:
-    if bias.known:
-        return f"{bias.pairs} clicked pairs were shown at two positions or more"
+    if bias.source is BiasSource.RANDOM_PAIRS:
+        return (
+            f"{bias.random_clicks} clicks on neighbours in random order: "
+            f"eta {bias.eta:.2f}, standard error {bias.standard_error:.2f}"
+        )
+    too_few = ""
+    if bias.random_clicks:
+        too_few = (
+            f"; {bias.random_clicks} clicks on neighbours in random order are too few"
+        )
+    if bias.source is BiasSource.NATURAL:
+        return (
+            f"{bias.pairs} clicked pairs were shown at two positions or more: "
+            f"eta {bias.eta:.2f}{too_few}"
+        )
     return (
         "no clicked pair was shown at two positions: position cannot be told from relevance, "
-        "so nothing is corrected and a skipped item gives no sign"
+        f"so nothing is corrected and a skipped item gives no sign{too_few}"
     )
 
 
@@ -223,7 +236,10 @@ def _summary(reading: _Reading, *, coarse: bool) -> dict[str, Any]:
         "propensity": propensity,
         "position": {
             "known": bias.known,
+            "source": bias.source.value,
             "eta": bias.eta,
+            "standard_error": bias.standard_error,
+            "random_clicks": bias.random_clicks,
             "note": _position_note(bias),
         },
         "click": by_letter(model.click.round(4).tolist()),

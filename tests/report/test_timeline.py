@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.report.test_page import EVIL, put
+from tests.report.test_page import EVIL, browser, put
 
 from adore.pipeline.graph import LOOP
 from adore.report.page import write_report
 from adore.report.timeline import ROUNDS, production_counts, read_timeline
+
+__all__ = ["browser"]
 
 UNFINISHED = {
     "round": 3,
@@ -100,3 +102,19 @@ def test_the_page_tells_decisions_alarm_and_what_was_logged(run: Path) -> None:
     for words in ("rollback", "not yet", "1,200 lists shown", "+0.050 to +0.150"):
         assert words in text
     assert "What shoppers see narrows" in text and "logged twice" not in text
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("width", [400, 1200])
+def test_a_browser_shows_the_rounds_without_scrolling_sideways(
+    run: Path, browser: Any, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(write_report(run, LOOP).as_uri())
+    heading = page.locator("h2", has_text="Rounds")
+    assert heading.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    section = page.locator("section", has=heading)
+    assert section.locator("svg").count() == 2
+    assert section.locator("tr").count() == 8

@@ -29,6 +29,7 @@ __all__ = [
     "copy_folder",
     "create_file",
     "delete",
+    "is_empty",
     "is_remote",
     "join",
     "local_copy",
@@ -131,6 +132,21 @@ def _etags(place: str) -> dict[str, str]:
                 if is_below and not key.endswith("/"):
                     etag_of_key[key] = stored_object["ETag"]
     return etag_of_key
+
+
+def is_empty(place: str) -> bool:
+    """Return whether a remote place holds nothing yet, or a local one is not there.
+
+    Args:
+        place: a local path, or ``s3://bucket/key``.
+
+    Returns:
+        True if there is nothing to read.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    return not _etags(place) if is_remote(place) else not Path(place).exists()
 
 
 # ---------------------------------------------------------------- reading

@@ -184,6 +184,26 @@ def test_a_place_without_logs_yet_gives_nothing_and_a_wrong_one_is_named(
         )
 
 
+def test_places_in_a_bucket_are_read_and_may_hold_nothing_yet(
+    tmp_path: Path, s3: str
+) -> None:
+    data = shop(tmp_path)
+    profile = json.dumps({"prepare": {"logs": [f"{s3}/quiet", f"{s3}/busy"]}})
+    output = f"{s3}/run/prepare"
+    manifest = run_stage("prepare", {"data": str(data)}, output, profile=profile)
+    assert manifest.rows["events"] == 0 and "logs" not in manifest.inputs
+
+    logs = {"exposures/e": Log(tmp_path / "pod" / "exposures.jsonl")}
+    logs["exposures/e"].append(exposure(1, "camp kettle"))
+    Shipper(logs, f"{s3}/busy").ship()
+    logs["exposures/e"].close()
+    manifest = run_stage("prepare", {"data": str(data)}, output, profile=profile)
+    assert manifest.rows["events"] == 2
+    assert manifest.sources["logs"] == [f"{s3}/busy"]
+    report = examine_folder(str(data), profile)
+    assert report.can_run and "router, 1 exposures" in report.text
+
+
 def test_only_days_before_the_newest_exposure_count(tmp_path: Path) -> None:
     exposures = [
         exposure(1, "camp kettle", timestamp=WHEN),

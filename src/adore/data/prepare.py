@@ -134,8 +134,15 @@ def _write_production(
     output: Path,
     limit: float,
 ) -> None:
-    """Write ``production.json``, and print its alarm."""
+    """Write ``production.json``; print what was logged, and the alarm."""
+    production = shop.report.production
+    if production["logs"]:
+        log_line(
+            f"    prepare: production logged {production['exposures']:,} exposures and "
+            f"{production['events']:,} events; {len(production['requests']):,} of "
+            f"{production['new_texts']:,} new texts are requests"
+        )
     narrowed = narrowing(frames, frozen, limit)
     if narrowed["alarm"]:
         log_line(f"    prepare: ALARM: {narrowed['alarm']}")
-    write_json({**shop.report.production, **narrowed}, output / PRODUCTION)
+    write_json({**production, **narrowed}, output / PRODUCTION)

@@ -41,9 +41,22 @@ def add_configured_inputs(
             all_inputs[argument] = storage.join(config.previous, source_step)
     for argument in step.files:
         configured_path = getattr(config, argument)
+        if isinstance(configured_path, list):
+            configured_path = _without_empty(argument, configured_path)
         if configured_path:
             all_inputs[argument] = configured_path
     return all_inputs
+
+
+def _without_empty(argument: str, places: list[str]) -> list[str]:
+    """Leave out buckets' places that nobody has written to: a router ships when it has visitors."""
+    filled_places = []
+    for place in places:
+        if storage.is_remote(place) and storage.is_empty(place):
+            log_line(f"    {argument}: nothing yet at {place}")
+        else:
+            filled_places.append(place)
+    return filled_places
 
 
 def run_stage(

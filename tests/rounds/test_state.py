@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from adore.artifacts import Manifest
 from adore.rounds.ending import decide
 from adore.rounds.entries import Action, Document, Entry, Kind
 from adore.rounds.registry import Draft, append, read_state
@@ -142,6 +144,18 @@ def test_the_next_round_starts_from_what_is_in_force(tmp_path: Path) -> None:
     assert profile["release"] == {"explore": 0.3, **values["release"]}
     assert profile["prepare"] == {"window_days": 30}
     assert base["release"] == {"explore": 0.3}
+
+
+def test_where_the_last_challenger_lost_weighs_the_next_synthesis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    proof = tmp_path / "s" / "rounds" / "0001" / "experiment"
+    proof.mkdir(parents=True)
+    done = Manifest("experiment", "0", "0", {}, {}, {}, "0", {}, {}, 1.0, 0.0, {})
+    write_json(asdict(done), proof / "manifest.json")
+    values = values_of(fold(entries(*PROMOTED)), "s", 2, {})
+    assert values["synthesise"] == {"experiment": "s/rounds/0001/experiment"}
 
 
 def test_every_round_draws_other_visits_of_the_same_shoppers() -> None:

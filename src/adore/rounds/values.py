@@ -79,7 +79,7 @@ def _prepare_values(state: State, base: Profile) -> Profile:
 
 
 def _in_force(state: State) -> Profile:
-    """The champion, the teacher and the student whose errors are known."""
+    """The champion, the teacher, and what is known of the student's errors."""
     values: Profile = {}
     if state.champion:
         for section in ("score", "release", "live"):
@@ -91,8 +91,14 @@ def _in_force(state: State) -> Profile:
     if not student_run or not read_manifest(join(student_run, "distil")):
         newest = _newest_with(state, "distil")
         student_run = newest.run if newest else ""
+    errors: dict[str, object] = {}
     if student_run:
-        values["synthesise"] = {"previous": student_run}
+        errors["previous"] = student_run
+    last_proof = _newest_with(state, "experiment")
+    if last_proof:
+        errors["experiment"] = join(last_proof.run, "experiment")
+    if errors:
+        values["synthesise"] = errors
     return values
 
 

@@ -92,7 +92,7 @@ class GateCheck:
         value = round(self.value, 6)
         measured = f"{self.name} {verdict}: {value:+.3f}{opponent}"
         sentence = f"{measured}, must be above {self.threshold:+.3f}"
-        if self.name == _DIFFERENCE and value == 0:
+        if self.name == _DIFFERENCE and value == 0 and not self.passed:
             sentence += ": the student is no better"
         return sentence
 

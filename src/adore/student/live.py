@@ -11,14 +11,14 @@ import polars as pl
 
 from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
-from adore.parquet import schema_of
 from adore.progress import log_line, progress
 from adore.storage import write_json
 from adore.student.rankers import RANKERS, Ranker, load_ranker
-from adore.types import PAIR, Grade, Item, items_by_id
+from adore.types import PAIR, Grade, items_by_id
 
 __all__ = ["Config", "run"]
 
+_GRADES = {"query_id": pl.String, "item_id": pl.String, "grade": pl.Int64}
 _NO_CHAMPION = "no champion is named (live.champion)"
 _NO_GRADES = "the champion is a baseline: it orders lists and grades nothing"
 
@@ -30,24 +30,30 @@ class Config(StageConfig):
     """Place of the ranker in production; empty: there is none, and nothing is compared."""
 
 
-def _grades(
-    ranker: Ranker,
-    items: dict[str, Item],
-    query_texts: dict[str, str],
-    shown: pl.DataFrame,
-) -> pl.DataFrame:
-    """The champion's grade of every pair; the pairs of one query are one list.
+def _why_nothing(ranker: Ranker | None) -> str:
+    """Why nothing can be compared; empty if something can."""
+    if ranker is None:
+        return _NO_CHAMPION
+    if RANKERS[ranker.kind].is_baseline:
+        return _NO_GRADES
+    return ""
 
-    Args:
-        ranker: the champion.
-        items: the catalogue.
-        query_texts: by query id.
-        shown: ``query_id, item_id`` of everything that is known of the queries.
+
+def _grades(
+    ranker: Ranker, prepared: Path, evidence: Path, clear: pl.DataFrame
+) -> pl.DataFrame:
+    """Grade all that is known of the queries of clear pairs, one list a query.
 
     Returns:
         ``query_id, item_id, grade``.
     """
-    item_lists = shown.group_by("query_id", maintain_order=True).agg("item_id")
+    items = items_by_id(read_table(prepared, "items").iter_rows(named=True))
+    queries = read_table(prepared, "queries").select("query_id", "query")
+    query_texts = dict(queries.iter_rows())
+
+    pairs = read_table(evidence, "pairs").select(PAIR).sort(PAIR)
+    known = pairs.join(clear, on="query_id", how="semi")
+    item_lists = known.group_by("query_id", maintain_order=True).agg("item_id")
     rows = []
     for query_id, item_ids in progress(
         item_lists.iter_rows(), "lists graded by the champion", item_lists.height
@@ -55,10 +61,7 @@ def _grades(
         listed = [items[item_id] for item_id in item_ids]
         for score in ranker.rank(query_texts[query_id], listed):
             rows.append((query_id, score.item_id, int(score.grade)))
-    columns = [*PAIR, "grade"]
-    types = [pl.String, pl.String, pl.Int64]
-    schema = dict(zip(columns, types, strict=True))
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=_GRADES, orient="row")
 
 
 def _errors(clear: pl.DataFrame, grades: pl.DataFrame) -> pl.DataFrame:
@@ -103,28 +106,20 @@ def run(
         DataError: a table cannot be read.
     """
     clear = read_table(feedback, "clear_pairs")
-    errors = pl.DataFrame(schema=schema_of("live_errors"))
+    ranker = None
     version = ""
-    note = _NO_CHAMPION
-    compared = 0
     if champion is not None:
         ranker = load_ranker(champion, threads=config.threads)
         version = ranker.version
-        note = _NO_GRADES
-        if not RANKERS[ranker.kind].is_baseline:
-            item_rows = read_table(prepared, "items").iter_rows(named=True)
-            queries = read_table(prepared, "queries").select("query_id", "query")
-            pairs = read_table(evidence, "pairs").select(PAIR).sort(PAIR)
-            shown = pairs.join(clear, on="query_id", how="semi")
-            grades = _grades(
-                ranker, items_by_id(item_rows), dict(queries.iter_rows()), shown
-            )
-            errors = _errors(clear, grades)
-            note = ""
-            compared = clear.join(grades, on=PAIR, how="semi").height
+    note = _why_nothing(ranker)
+    grades = pl.DataFrame(schema=_GRADES)
+    if ranker is not None and not note:
+        grades = _grades(ranker, prepared, evidence, clear)
     if note:
         log_line(f"    live: {note}")
 
+    errors = _errors(clear, grades)
+    compared = clear.join(grades, on=PAIR, how="semi").height
     write_table(errors, output, "live_errors")
     kinds = errors.group_by("kind").len().sort("kind")
     live = {

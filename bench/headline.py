@@ -44,6 +44,13 @@ ABLATIONS = (
     "10% of the judged queries",
 )
 TEACHERS = ("rules", "SFT", "counterbalanced KTO")
+EXPLORED = 0.05
+"""Share of explored lists that is shown."""
+RANKERS = {
+    "fixed": "one for everybody",
+    "noisy": "another at every search",
+    "taste": "follows each shopper's taste",
+}
 HARDEST = 5
 """How many of the hardest error types are shown."""
 
@@ -258,6 +265,30 @@ def peeking() -> str:
     )
 
 
+def position() -> str:
+    """Position bias with and without lists in random order."""
+    result = figures("teacher-position")
+    by_ranker: dict[str, dict[float, Any]] = {}
+    for row in result["shares"]:
+        by_ranker.setdefault(row["ranker"], {})[row["share"]] = row
+    rows = []
+    for ranker, by_share in by_ranker.items():
+        explored = by_share[EXPLORED]
+        errors = [f"{by_share[0.0]['new']:.2f}", f"{explored['new']:.2f}"]
+        rows.append([RANKERS[ranker], *errors, f"{explored['lost']:.4f}"])
+    return "\n\n".join(
+        [
+            "## Position bias, and what exploration costs",
+            f"`python -m bench teacher position`. {result['searches']:,} **simulated** "
+            f"searches; mean error of eta, and nDCG@10 lost by exploring {EXPLORED:.0%}.",
+            table(
+                f"order of a list | not explored | {EXPLORED:.0%} explored | nDCG@10 lost",
+                rows,
+            ),
+        ]
+    )
+
+
 def reading() -> str:
     """Precision and recall of the evidence reader."""
     rows = []
@@ -319,6 +350,7 @@ def render() -> str:
         alignment,
         attacks,
         peeking,
+        position,
         reading,
         speed,
     )

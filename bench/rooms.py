@@ -86,6 +86,7 @@ ROOMS = {
             (
                 "agreement",
                 "signs",
+                "position",
                 "poisoning",
                 "evidence",
                 "speed",

@@ -61,7 +61,8 @@ EXAMPLES = (
         "Ranks a list for a shopper. The shopper's id decides the variant and stays with it. "
         "The exposure is on disk before the answer leaves. `served` differs from `variant` "
         "if the assigned variant did not answer in time; then `degraded` is true. "
-        "`session_id` and `query_id` are optional.",
+        "`session_id` and `query_id` are optional. Show the items in this order: with "
+        "`release.explore`, neighbours of some lists are swapped, and scores stay the items' own.",
     ),
     Example(
         "router",

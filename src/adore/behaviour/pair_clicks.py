@@ -23,8 +23,8 @@ Floats = npt.NDArray[np.float64]
 LEAN = 50.0
 """Clicks that each pair gets by the power law beside its own.
 
-Of 0 to 500 and the law alone, it errs least over power laws and looks that break off at a
-fold (``python -m bench teacher position``).
+With many more, looks that break off at a fold are missed; with fewer, the curve follows
+chance (``python -m bench teacher position``).
 """
 ETAS = np.linspace(0, 3, 301)
 """The values of eta that are compared."""
@@ -91,21 +91,22 @@ class PairClicks:
             return float("inf")
         return 1 / math.sqrt(total)
 
-    def propensity(self, eta: float) -> Floats:
+    def propensity(self, eta: float, *, lean: float = LEAN) -> Floats:
         """Compute P(examined) of every position, relative to the first.
 
-        The product of the ratios of neighbouring positions. Each ratio leans on the power
-        law by :data:`LEAN` clicks, so that it is the law alone where no pair was clicked.
+        The product of the ratios of neighbouring positions. Each leans on the power law,
+        so that it is the law alone where no pair was clicked.
 
         Args:
             eta: of the law.
+            lean: clicks that each pair gets by the law beside its own.
 
         Returns:
             Never rises. Shape [depth].
         """
         share = self._law(eta)
-        upper = self.upper + LEAN * share
-        lower = self.lower + LEAN * (1 - share)
+        upper = self.upper + lean * share
+        lower = self.lower + lean * (1 - share)
         relative = np.cumprod(lower / upper)
         with_first = np.concatenate([[1.0], relative])
         return np.minimum.accumulate(with_first)

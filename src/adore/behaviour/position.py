@@ -29,11 +29,11 @@ MIN_PROPENSITY = 0.01
 SETTLED = 1e-5
 """Largest change of a propensity at which the alternation ends."""
 MAX_STANDARD_ERROR = 0.15
-"""Largest standard error of eta with which random pairs suffice: some 1,200 clicks.
+"""Largest standard error of eta with which random pairs suffice: about 1,000 clicks.
 
 P(examined) of position 10 is then known within a factor of 1.4 (10 to the power of 0.15).
-Where the ranking follows each shopper's taste, the log as it is errs by 0.3 to 0.5 in eta
-(``python -m bench teacher position``), which no more of it mends.
+Where the ranking follows each shopper's taste, the log as it is errs by some 0.4 in eta
+(``python -m bench teacher position``), and a longer log does not mend that.
 """
 
 

@@ -388,15 +388,39 @@ def test_the_check_before_a_run_reads_the_same(tmp_path: Path) -> None:
     assert again.rows["events"] == 12
 
 
+def test_a_loop_that_narrows_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shop(tmp_path)
+    before = []
+    after = []
+    for number in range(60):
+        items = ["ab", "bc", "cd", "da"][number % 4]
+        before.append(exposure(number, "camp kettle", f"c{number}", item_ids=[*items]))
+        later = exposure(100 + number, "camp kettle", f"d{number}", item_ids=["b", "d"])
+        after.append(later)
+    prepared(data, tmp_path / "1", ship(tmp_path / "old", before, []))
+    newer = ship(tmp_path / "new", after, [])
+    production = prepared(data, tmp_path / "2", newer, frozen=tmp_path / "1")
+    assert production["top_item"]["share"] == 0.5
+    assert production["top_item"]["before"] == 0.25
+    assert "the most shown item (b) has 50%" in production["alarm"]
+    assert f"ALARM: {production['alarm']}" in capsys.readouterr().err
+    other = prepared(data, tmp_path / "3", newer, frozen=tmp_path / "1", narrowing=0.3)
+    assert other["alarm"] == ""
+
+
 def test_a_round_that_changes_nothing_is_recognised(tmp_path: Path) -> None:
     data = shop(tmp_path)
-    place = ship(tmp_path / "log", [exposure(1, "camp kettle")], [])
-    prepared(data, tmp_path / "1", place)
+    requests = [*typed("iron pot", 5, 10), *typed("a pan", 5, 20), *typed("lid", 5, 30)]
+    place = ship(tmp_path / "log", [exposure(1, "camp kettle"), *requests], [])
+    prepared(data, tmp_path / "1", place, new_requests=2)
     twice = ship(tmp_path / "again", [exposure(1, "camp kettle")], [])
-    prepared(data, tmp_path / "2", place, twice, frozen=tmp_path / "1")
+    limits = {"frozen": tmp_path / "1", "new_requests": 2}
+    prepared(data, tmp_path / "2", place, twice, **limits)
     assert same_content(str(tmp_path / "1"), str(tmp_path / "2"))
     newer = ship(tmp_path / "newer", [exposure(2, "camp kettle", "v")], [])
-    prepared(data, tmp_path / "3", place, newer, frozen=tmp_path / "1")
+    prepared(data, tmp_path / "3", place, newer, **limits)
     assert not same_content(str(tmp_path / "1"), str(tmp_path / "3"))
     (tmp_path / "1" / "rulebook.yaml").write_text("other: rules\n")
     assert not same_content(str(tmp_path / "1"), str(tmp_path / "2"))

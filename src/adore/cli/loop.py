@@ -88,6 +88,13 @@ def _run_rounds(data: str, profile: str, seed: int, *, shop: str, count: int) ->
 def history(
     shop: Annotated[str, typer.Option(help="Shop's folder or s3://… place.")],
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster", help="First enter what the cluster of KUBECONFIG serves."
+        ),
+    ] = False,
+    profile: Profile = "laptop",
 ) -> None:
     """Print a shop's rounds: data, teacher, student, gate, experiment, decision, what serves."""
     import json
@@ -95,6 +102,11 @@ def history(
     from adore.rounds import history as list_rounds
     from adore.rounds import read_state, render
 
+    if cluster:
+        from adore.pipeline.cluster_rounds import reconcile_shop
+
+        for difference in reconcile_shop(shop, profile):
+            typer.echo(difference, err=True)
     state = read_state(shop)
     printed_text = render(state)
     if json_:

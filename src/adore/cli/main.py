@@ -355,9 +355,9 @@ Into = Annotated[
     ),
 )
 def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
-    out: Annotated[str, typer.Option(help="Run place, s3://…")],
     host: Host,
     namespace: Into,
+    out: Annotated[str, typer.Option(help="Run place, s3://…")] = "",
     experiment: Experiment = "adore",
     data: Data = "demo",
     profile: Profile = "laptop",
@@ -378,12 +378,34 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
         bool,
         typer.Option(help="First check Secrets and images that pods would wait for."),
     ] = True,
+    shop: Annotated[
+        str, typer.Option(help="Shop's s3://… place: run its next round.")
+    ] = "",
+    every: Annotated[
+        str,
+        typer.Option(help="With --shop: six cron fields; look then, and run a round."),
+    ] = "",
 ) -> None:
     """Run the loop on Kubeflow Pipelines."""
     from adore.pipeline import cluster
     from adore.pipeline.kubeflow.client import Server
     from adore.pipeline.kubeflow.follow import follow
 
+    if shop:
+        from adore.pipeline import cluster_rounds
+        from adore.pipeline.rounds import Shop
+
+        server = Server(host, namespace)
+        wanted = Shop(shop, data, profile, seed, deploy)
+        if every:
+            cluster_rounds.schedule_rounds(
+                server, wanted, cron=every, experiment=experiment
+            )
+            return
+        run = cluster_rounds.submit_round(
+            server, wanted, experiment=experiment, look=look
+        )
+        raise typer.Exit(follow(server, run) if run and wait else 0)
     # A folder that cannot be read is refused before the cluster starts anything.
     if data != "demo" and not cli_data.may_begin(data, profile):
         raise typer.Exit(1)

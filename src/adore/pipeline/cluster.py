@@ -23,9 +23,17 @@ from adore.pipeline.kubeflow.preflight import (
 )
 from adore.progress import log_line
 from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.reconcile import reconcile
 from adore.run_record import RunStatus, read_run
 
-__all__ = ["deploy", "review", "schedule", "submit"]
+__all__ = [
+    "check_readable",
+    "deploy",
+    "profile_for_pods",
+    "review",
+    "schedule",
+    "submit",
+]
 
 MOST_SHARDS = 50
 """Kubernetes accepts objects of at most 1 MiB, and a run is one object.
@@ -57,7 +65,8 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
 
     Args:
         profile: a profile's name or place; its section ``kubernetes`` says where to look.
-        act: promote or roll back as decided; else only decide.
+        act: promote or roll back as decided; else only decide. What serves then is entered in
+            the registry of the shop that section ``rounds`` names.
 
     Returns:
         The JSON of what :func:`adore.release.review.review` returns.
@@ -65,12 +74,26 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
     from adore.release.kubernetes.target import KubernetesTarget
     from adore.release.review import review as review_release
 
-    config = settings.section_config(profile, "kubernetes")
-    return review_release(KubernetesTarget(config), act=act).to_json()
+    target = KubernetesTarget(settings.section_config(profile, "kubernetes"))
+    reviewed = review_release(target, act=act).to_json()
+    shop = settings.section_config(profile, "rounds").shop
+    if shop:
+        for difference in reconcile(shop, target.releases()):
+            log_line(f"note: {difference}")
+    return reviewed
 
 
-def _readable(name: str, value: str, profile: str) -> None:
-    """Check that the cluster's pods can read a place."""
+def check_readable(name: str, value: str, profile: str) -> None:
+    """Check that the cluster's pods can read a place.
+
+    Args:
+        name: what the place is, for an error's text.
+        value: the place.
+        profile: a profile's name or place; its section ``cluster`` may name a claim.
+
+    Raises:
+        MissingError: they cannot.
+    """
     claim_mount = settings.section_config(profile, "cluster").claim.partition(":")[2]
     is_readable = storage.is_remote(value) or bool(
         claim_mount and value.startswith(claim_mount.rstrip("/") + "/")
@@ -79,11 +102,15 @@ def _readable(name: str, value: str, profile: str) -> None:
     check(is_readable, name, value, must="an s3:// place", fix=fix, error=MissingError)
 
 
-def _profile(profile: str, run: str) -> str:
+def profile_for_pods(profile: str, run: str) -> str:
     """Return the profile in a form that pods can read.
 
     A name or an ``s3://`` place is unchanged; a file is copied beside the run. Every task of the
     run holds the profile, and Kubernetes accepts at most 1 MiB for all tasks: so they get a place.
+
+    Args:
+        profile: a profile's name or place.
+        run: the place beside which a file is copied.
 
     Returns:
         A name, a place, or the profile's content.
@@ -226,9 +253,9 @@ def submit(
     """
     settings.check_profile(profile)
     check(bool(run), "--out", run, must="given", fix="set OUT to an s3:// place")
-    _readable("run", run, profile)
+    check_readable("run", run, profile)
     if data != "demo":
-        _readable("data", data, profile)
+        check_readable("data", data, profile)
     if settings.section_config(profile, "cluster").train.stages:
         train_namespace = settings.section_config(profile, "kubernetes").namespace
         check(
@@ -251,7 +278,7 @@ def submit(
     common_arguments = {
         "run": run,
         "data": data,
-        "profile": _profile(profile, run),
+        "profile": profile_for_pods(profile, run),
         "seed": seed,
     }
     return server.start(
@@ -288,7 +315,7 @@ def schedule(
         pipeline_ids = server.upload(
             compile_pipeline("review", compile_folder, profile), "adore-review"
         )
-    arguments = {"profile": _profile(profile, ""), "act": act}
+    arguments = {"profile": profile_for_pods(profile, ""), "act": act}
     exposures = settings.section_config(profile, "kubernetes").exposures
     pipeline_root = ""
     if storage.is_remote(exposures):

@@ -18,8 +18,11 @@ from adore.pipeline import graph, settings
 from adore.pipeline.component import Artefact, is_local_run
 from adore.pipeline.kubeflow.placement import NOTIFY_URL
 from adore.progress import log_line
+from adore.report.timeline import ROUNDS
 from adore.rounds.ending import end_round
 from adore.rounds.entries import Status
+from adore.rounds.registry import read_state
+from adore.rounds.table import history
 from adore.run_record import RUN, RunRecord, RunStatus, read_failures, read_run
 
 __all__ = ["Ending", "ending_of", "finish", "finish_on_cluster", "withdraw"]
@@ -152,7 +155,7 @@ def finish(
             local_run = _small_files(run, Path(temporary_folder))
             run_record = {**(known or {}), **read_run(str(local_run))}
             ending = ending_of(run, state, message, run_record, local_run)
-            _end_round(run, ending, profile)
+            _end_round(run, local_run, ending, profile)
             page_place = _write_page(run, local_run, run_record, ending)
     finally:
         _notify(run, ending, page_place)
@@ -181,13 +184,22 @@ def finish_on_cluster(
     page.metadata.update(display_name="page", place=page_place)
 
 
-def _end_round(run: str, ending: Ending, profile: str) -> None:
-    """Enter a round whose every step ended well in its shop's registry."""
-    if not profile or ending.status not in (RunStatus.PASSED, RunStatus.REFUSED):
+def _end_round(run: str, local: Path, ending: Ending, profile: str) -> None:
+    """Enter a round whose every step ended well in its shop's registry; note all for the page."""
+    if not profile:
         return
     config = settings.section_config(profile, "rounds")
-    if config.shop:
-        end_round(config, run, Status(ending.status.value))
+    if not config.shop:
+        return
+
+    state = read_state(config.shop)
+    if ending.status in (RunStatus.PASSED, RunStatus.REFUSED):
+        status = Status(ending.status.value)
+        state = end_round(config, run, status)
+
+    timeline = local / ROUNDS
+    storage.write_json(history(state), timeline)
+    storage.copy_file(timeline, storage.join(run, ROUNDS))
 
 
 def _small_files(run: str, home: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import logging
@@ -106,7 +107,12 @@ class _Console(io.TextIOBase):
 
 @contextlib.contextmanager
 def _same_logging() -> Iterator[None]:
-    """Undo what kfp.local does to the root logger: its tasks leave handlers of closed files."""
+    """Undo what kfp.local does to the root logger and to ``print``.
+
+    Its tasks leave handlers of closed files; those of one loop, which run together, leave a
+    ``print`` that indents.
+    """
+    usual_print = builtins.print
     root_logger = logging.getLogger()
     handlers = root_logger.handlers[:]
     root_level = root_logger.level
@@ -115,6 +121,7 @@ def _same_logging() -> Iterator[None]:
     finally:
         root_logger.handlers[:] = handlers
         root_logger.setLevel(root_level)
+        builtins.print = usual_print
 
 
 def _run_pipeline(run: str, arguments: Mapping[str, object]) -> None:

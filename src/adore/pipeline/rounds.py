@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +14,13 @@ from adore.artifacts import hash_tree, read_manifest
 from adore.config import Profile, profile_name
 from adore.errors import check
 from adore.pipeline import local, runner, settings
-from adore.pipeline.graph import STEPS
 from adore.progress import log_line
 from adore.rounds.ending import end_unchanged
 from adore.rounds.entries import Action, Document, Kind, Status
 from adore.rounds.registry import Draft, append, read_state
 from adore.rounds.state import Round, State
 from adore.rounds.values import merged, values_of
-from adore.run_record import begin_run, check_free
+from adore.run_record import RunStatus, begin_run, check_free, read_run
 
 __all__ = [
     "Shop",
@@ -125,14 +126,24 @@ def run_rounds(shop: Shop, count: int) -> State:
         )
 
 
-def begin_round(shop: Shop) -> Round | None:
+def _may_go(job: str) -> bool:
+    """Whether a run on Kubeflow Pipelines still runs, as far as this machine can know."""
+    return bool(job)
+
+
+def begin_round(
+    shop: Shop, *, is_going: Callable[[str], bool] = _may_go
+) -> Round | None:
     """Start the next round, or go on with the unfinished one, and look for something new.
 
     Args:
         shop: where the rounds are, and what they are made from.
+        is_going: says whether a run on Kubeflow Pipelines still runs, by its id; by default
+            every run that is recorded as running does.
 
     Returns:
-        The round, with its input prepared; None if it waits, or if nothing is new.
+        The round, with its input prepared; None if it waits, if nothing is new, or if a cluster
+        is running it.
 
     Raises:
         ConfigError: the profile is wrong.
@@ -150,6 +161,11 @@ def begin_round(shop: Shop) -> Round | None:
         )
         return None
     log_line(f"round {current_round.number}: {current_round.run}")
+    record = read_run(current_round.run)
+    job = str(record.get("owner", {}).get("job", ""))
+    if job and record.get("status") == RunStatus.RUNNING and is_going(job):
+        log_line(f"round {current_round.number}: run {job} does it on the cluster")
+        return None
     _prepare(current_round)
     if not _is_new(current_round, state):
         log_line(f"round {current_round.number}: nothing is new, it stops here")
@@ -178,32 +194,22 @@ def _start(state: State, shop: Shop, base: Profile) -> Draft | None:
         "seed": shop.seed,
         "version": __version__,
         "base": base,
-        "values": _understood(values_of(state, shop.place, number, base)),
+        "values": values_of(state, shop.place, number, base),
     }
     return Draft(Kind.STARTED, number, details)
 
 
 def _waits(state: State, base: Profile) -> bool:
     """Whether the last release is undecided, and the shop waits for that."""
-    if base.get("rounds", {}).get("on_hold") != "wait" or not state.rounds:
+    if not state.rounds:
         return False
+    section = settings.section_config(json.dumps(base), "rounds")
+    if section.on_hold == "auto":
+        return state.experiment is not None and section.deploy
     last_round = state.rounds[-1]
+    is_undecided = last_round.action in (None, Action.HOLD)
     is_released = last_round.status is Status.PASSED
-    return is_released and last_round.action in (None, Action.HOLD)
-
-
-def _understood(values: Profile) -> Profile:
-    """Leave out what no step of this version reads."""
-    steps = {step.section: step for step in STEPS.values()}
-    known: Profile = {}
-    for name, section in values.items():
-        if name in settings.SECTIONS:
-            known[name] = section
-        elif name in steps:
-            stage_module = settings.stage_of(steps[name], "{}", {})[0]
-            fields = stage_module.Config.model_fields
-            known[name] = {key: section[key] for key in section if key in fields}
-    return known
+    return section.on_hold == "wait" and is_released and is_undecided
 
 
 def profile_of(current_round: Round) -> str:

@@ -18,11 +18,10 @@ class Config(StageConfig):
     """The shop's place, a folder or ``s3://…``; empty: the run is no round."""
     number: int = Field(0, ge=0)
     """Number of the round, from 1."""
-    on_hold: Literal["beside", "wait"] = "beside"
-    """What the next round does if the experiment of the last one decided nothing: it runs
-    ``beside`` it, or it does not start (``wait``).
+    on_hold: Literal["auto", "beside", "wait"] = "auto"
+    """What the next round does while the experiment of the last one is undecided.
 
-    Simulated shoppers come with a round only, so without a cluster nothing would ever end the
-    wait: hence the default."""
+    It runs ``beside`` it, or does not start (``wait``). ``auto`` waits for a cluster's experiment,
+    which goes on; simulated shoppers come with their round only, so nothing would end the wait."""
     deploy: bool = False
     """Whether the release of a round goes to a cluster, whose live experiment decides then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adore.errors import MissingError, check
 from adore.experiment.design import CHALLENGER, CONTROL
 from adore.rounds.config import Config
 from adore.rounds.entries import Action, Document, Kind, Status
@@ -10,7 +11,7 @@ from adore.rounds.registry import Draft, append, read_state
 from adore.rounds.state import State
 from adore.storage import copy_folder, join
 
-__all__ = ["CHAMPIONS", "decide", "end_round", "end_unchanged"]
+__all__ = ["CHAMPIONS", "decide", "end_round", "end_unchanged", "set_champion"]
 
 CHAMPIONS = "champions"
 """Folder of a shop's place with a copy of every ranker that became the champion."""
@@ -88,19 +89,40 @@ def _set_first_champion(shop: str, number: int, release: str) -> None:
     if read_state(shop).champion is not None:
         return
     champion = _keep(shop, join(release, "variants", CONTROL), run="")
+    reason = "the control of the first release serves until a decision"
+    set_champion(
+        shop, champion, by=f"round {number}", reason=reason, round_number=number
+    )
+
+
+def set_champion(
+    shop: str, champion: Document, *, by: str, reason: str, round_number: int = 0
+) -> State:
+    """Write that a ranker is the champion without an experiment, unless it is already.
+
+    Args:
+        shop: the shop's place.
+        champion: its ``version``, ``kind``, ``place`` and ``run``.
+        by: who says so.
+        reason: why.
+        round_number: the round since which it serves; 0: the last one.
+
+    Returns:
+        The state after it.
+
+    Raises:
+        DataError: the registry cannot be read.
+        UnavailableError: the store does not answer.
+    """
+    details: Document = {"action": Action.SET.value, "by": by, "reason": reason}
 
     def choose(state: State) -> Draft | None:
-        if state.champion is not None:
+        if state.champion and state.champion.version == champion["version"]:
             return None
-        details: Document = {
-            "action": Action.SET.value,
-            "by": f"round {number}",
-            "reason": "the control of the first release serves until a decision",
-            "champion": champion,
-        }
-        return Draft(Kind.DECISION, number, details)
+        number = round_number or len(state.rounds)
+        return Draft(Kind.DECISION, number, {**details, "champion": champion})
 
-    append(shop, choose)
+    return append(shop, choose)
 
 
 def decide(
@@ -156,6 +178,14 @@ def _challenger(shop: str, number: int) -> Document:
 def _keep(shop: str, folder: str, *, run: str) -> Document:
     """Copy a ranker to the shop's place, so that its run may be deleted."""
     card = card_of(folder)
+    check(
+        bool(card),
+        "champion",
+        folder,
+        must="a ranker with its card",
+        fix="restore the run",
+        error=MissingError,
+    )
     place = join(shop, CHAMPIONS, card["version"])
     if card_of(place) != card:
         copy_folder(folder, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from adore.artifacts import read_manifest
+from adore.artifacts import read_manifest, read_table
 from adore.errors import MissingError
 from adore.experiment.metrics import PRIMARY
 from adore.rounds.entries import Document, Status
@@ -29,6 +29,8 @@ GATE_FIELDS = (
 """Of ``gate.json``."""
 EFFECT_FIELDS = ("control", "treatment", "effect", "low", "high", "relative", "p")
 """Of the primary metric in ``result.json``."""
+MEASURE_FIELDS = ("value", "low", "high", "n")
+"""Of a row of ``measures``."""
 HASH_DIGITS = 12
 """Hexadecimal digits of a version that is a hash."""
 
@@ -87,8 +89,23 @@ def made_in(run: str, status: Status) -> Document:
         "teacher": _teacher(run),
         "student": card_of(join(run, "distil")),
         "gate": {name: gate[name] for name in GATE_FIELDS if name in gate},
+        "measures": _measures(run),
+        "errors": read_document(join(run, "synthesise", "plan.json")).get("errors", {}),
         "experiment": _experiment(run),
     }
+
+
+def _measures(run: str) -> Document:
+    """The student's measures over all test queries."""
+    evaluate = join(run, "evaluate")
+    if read_manifest(evaluate) is None:
+        return {}
+    table = read_table(local_copy(evaluate), "measures")
+    of_student = table.filter(system="student", split="test", slice="all")
+    measures = {}
+    for row in of_student.iter_rows(named=True):
+        measures[row["measure"]] = {name: row[name] for name in MEASURE_FIELDS}
+    return measures
 
 
 def _data(run: str) -> Document:

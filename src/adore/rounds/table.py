@@ -55,6 +55,8 @@ def _row(state: State, position: int) -> Document:
         "teacher": made.get("teacher", {}),
         "student": made.get("student", {}),
         "gate": made.get("gate", {}),
+        "measures": made.get("measures", {}),
+        "errors": made.get("errors", {}),
         "experiment": made.get("experiment", {}),
         "decision": str(action or ""),
         "decisions": [entry.to_json() for entry in shown_round.decisions],
@@ -112,10 +114,14 @@ def _cells(row: Document) -> list[str]:
 def _count(row: Document, table: str) -> str:
     """Rows of a table: what the logs gave, where that is known."""
     data = row["data"]
-    counts = {**data.get("rows", {}), **data.get("production", {})}
-    if table not in counts:
+    production = data.get("production", {})
+    # Without logs of production the shop's own files are all there is.
+    if table == "events" and not production.get("logs"):
+        production = data.get("rows", {})
+    if table not in production:
         return NOTHING
-    return f"{counts[table]:.0f}"
+    count = production[table]
+    return f"{len(count) if isinstance(count, list) else count:.0f}"
 
 
 def _teacher(teacher: Document) -> str:

@@ -19,9 +19,11 @@ from adore.pipeline.component import Artefact, is_local_run
 from adore.pipeline.kubeflow.placement import NOTIFY_URL
 from adore.progress import log_line
 from adore.report.timeline import ROUNDS
+from adore.rounds.config import Config
 from adore.rounds.ending import end_round
 from adore.rounds.entries import Status
 from adore.rounds.registry import read_state
+from adore.rounds.state import State
 from adore.rounds.table import history
 from adore.run_record import RUN, RunRecord, RunStatus, read_failures, read_run
 
@@ -196,10 +198,23 @@ def _end_round(run: str, local: Path, ending: Ending, profile: str) -> None:
     if ending.status in (RunStatus.PASSED, RunStatus.REFUSED):
         status = Status(ending.status.value)
         state = end_round(config, run, status)
+        _register(config, state)
 
     timeline = local / ROUNDS
     storage.write_json(history(state), timeline)
     storage.copy_file(timeline, storage.join(run, ROUNDS))
+
+
+def _register(config: Config, state: State) -> None:
+    """Copy the shop's registry to Kubeflow's, if wanted; one that does not answer fails no run."""
+    if config.registry != "kubeflow":
+        return
+    from adore.rounds.model_registry import register_models
+
+    try:
+        register_models(config.shop, config.registry_address, state)
+    except AdoreError as error:
+        log_line(f"note: {error}")
 
 
 def _small_files(run: str, home: Path) -> Path:

@@ -25,3 +25,7 @@ class Config(StageConfig):
     which goes on; simulated shoppers come with their round only, so nothing would end the wait."""
     deploy: bool = False
     """Whether the release of a round goes to a cluster, whose live experiment decides then."""
+    registry: Literal["", "kubeflow"] = ""
+    """``kubeflow``: every released student is registered in Kubeflow Model Registry as well."""
+    registry_address: str = "http://model-registry-service.kubeflow.svc:8080"
+    """Its address."""

@@ -22,7 +22,6 @@ from adore.report.timeline import ROUNDS
 from adore.rounds.config import Config
 from adore.rounds.ending import end_round
 from adore.rounds.entries import Status
-from adore.rounds.registry import read_state
 from adore.rounds.state import State
 from adore.rounds.table import history
 from adore.run_record import RUN, RunRecord, RunStatus, read_failures, read_run
@@ -188,17 +187,15 @@ def finish_on_cluster(
 
 def _end_round(run: str, local: Path, ending: Ending, profile: str) -> None:
     """Enter a round whose every step ended well in its shop's registry; note all for the page."""
-    if not profile:
+    if not profile or ending.status not in (RunStatus.PASSED, RunStatus.REFUSED):
         return
     config = settings.section_config(profile, "rounds")
     if not config.shop:
         return
 
-    state = read_state(config.shop)
-    if ending.status in (RunStatus.PASSED, RunStatus.REFUSED):
-        status = Status(ending.status.value)
-        state = end_round(config, run, status)
-        _register(config, state)
+    status = Status(ending.status.value)
+    state = end_round(config, run, status)
+    _register(config, state)
 
     timeline = local / ROUNDS
     storage.write_json(history(state), timeline)

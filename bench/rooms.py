@@ -84,6 +84,7 @@ ROOMS = {
             "teacher",
             "The teacher",
             (
+                "kto",
                 "agreement",
                 "signs",
                 "position",

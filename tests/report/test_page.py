@@ -15,6 +15,7 @@ import pytest
 from adore.artifacts import write_table
 from adore.pipeline.graph import LOOP
 from adore.report.page import FILES, summary_table, write_report
+from adore.report.plots import ErrorPoint, errors
 
 EVIL = '<script>document.title="owned"</script>'
 FLAGS = (
@@ -156,6 +157,50 @@ def test_the_page_says_what_position_bias_was_estimated_from(run: Path) -> None:
     )
     text = write_report(run, LOOP).read_text()
     assert "Position bias: 2100 clicks" in text and EVIL not in text
+
+
+def test_the_trade_of_the_teachers_errors_is_a_curve(run: Path) -> None:
+    systems = {
+        "rules": {"shift": 0.0, "fnr": 0.30, "fpr": 0.04},
+        "kto": {"shift": 0.0, "fnr": 0.10, "fpr": 0.05},
+    }
+    curve = [
+        {"shift": -1.0, "fnr": 0.20, "fpr": 0.02},
+        {"shift": 0.0, "fnr": 0.10, "fpr": 0.05},
+        {"shift": 4.0, "fnr": 0.01, "fpr": 0.90},
+    ]
+    people = {"curve": curve, "systems": systems}
+    rates = {"macro_f1": 0.7, "fnr": 0.1, "fpr": 0.05}
+    gate = {
+        "promoted": True,
+        "reasons": [EVIL],
+        "systems": {"rules": rates, "kto": rates},
+        "trade_off": {"shift": 1.25, "people": people, "shoppers": people},
+    }
+    put(run, "align/gate.json", gate)
+    text = write_report(run, LOOP).read_text()
+    assert "+1.25 was chosen on train queries" in text and EVIL not in text
+    assert text.count("Errors of the teacher on held-out pairs") == 2 * 2
+    assert "missed 0.100, falsely exact 0.050" in text
+
+    gate.pop("trade_off")
+    put(run, "align/gate.json", gate)
+    assert "Errors of the teacher" not in write_report(run, LOOP).read_text()
+
+
+def test_the_better_system_lies_nearer_to_the_corner_without_errors() -> None:
+    worse = ErrorPoint("rules", fpr=0.05, fnr=0.30)
+    better = ErrorPoint("kto", fpr=0.04, fnr=0.10)
+    far_off = ErrorPoint("", fpr=0.9, fnr=0.0)
+    svg = str(errors([worse, better, far_off], [worse, better], "t", best="kto"))
+
+    centres = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="5" class="(\w+)"', svg)
+    (left, top, _), (best_left, best_top, css) = centres
+    assert float(best_left) < float(left) and float(best_top) > float(top)
+    assert css == "best"
+    (points,) = re.findall(r'points="([^"]*)"', svg)
+    assert points == f"{left},{top} {best_left},{best_top}", "the far end is cut off"
+    assert errors([], [], "t") == ""
 
 
 def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:

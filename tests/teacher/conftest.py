@@ -102,6 +102,7 @@ def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_table(held, folder, "dev_signs")
     write_table([], folder, "feedback")
+    write_table([], folder, "clear_pairs")
     write_json({"poisoning": {"flipped": {}}}, folder / "behaviour.json")
     items = [item_from_row(r) for r in read_table(shop, "items").iter_rows(named=True)]
     (folder / "lexicon.json").write_text(Lexicon.mine(items).to_json(), "utf-8")

@@ -14,7 +14,15 @@ from typing import Any
 from markupsafe import Markup
 
 from adore.artifacts import read_manifest
-from adore.report.plots import Bar, Interval, bars, forest, lines
+from adore.report.plots import (
+    Bar,
+    ErrorPoint,
+    Interval,
+    bars,
+    errors,
+    forest,
+    lines,
+)
 from adore.report.quality import GRADING, RANKING, Quality, read_quality
 from adore.report.timeline import ROUNDS, production_counts, read_timeline
 from adore.run_record import RUN, RunStatus
@@ -190,6 +198,30 @@ def _losses_plot(curves: Document) -> Markup:
     return lines(losses_by_name, "Training losses")
 
 
+def _error_point(name: str, point: Document) -> ErrorPoint:
+    return ErrorPoint(name, fpr=point["fpr"], fnr=point["fnr"])
+
+
+def _trade_off_plots(teacher_gate: Document) -> dict[str, Markup]:
+    """How the new teacher's errors are traded, by what people and what shoppers say.
+
+    Returns:
+        A plot by who says; none if no curve was measured.
+    """
+    plots = {}
+    trade_off = teacher_gate.get("trade_off", {})
+    for kind in ("people", "shoppers"):
+        if kind in trade_off:
+            measured = trade_off[kind]
+            curve = [_error_point("", point) for point in measured["curve"]]
+            systems = []
+            for name, point in measured["systems"].items():
+                systems.append(_error_point(name, point))
+            title = f"Errors of the teacher on held-out pairs, by {kind}"
+            plots[kind] = errors(curve, systems, title, best="kto")
+    return plots
+
+
 def _effects_plot(result: Document) -> Markup:
     plot_rows = []
     metrics = result.get("metrics", {})
@@ -323,6 +355,7 @@ def _contents(run_dir: Path, names: Sequence[str]) -> Document:
         "quality": quality,
         "comparisons": _read(run_dir / "evaluate" / "comparisons.json"),
         "gate": gate_verdict,
+        "trade_off": _trade_off_plots(teacher_gate),
         "online": experiment_result,
         "decision": decision,
     }

@@ -1,4 +1,4 @@
-"""Small SVG plots for the page: bars, intervals, lines.
+"""Small SVG plots for the page: bars, intervals, lines, points of two errors.
 
 All texts in them are escaped. Lengths are in the units of the plot's view box.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-__all__ = ["Bar", "Interval", "bars", "forest", "lines"]
+__all__ = ["Bar", "ErrorPoint", "Interval", "bars", "errors", "forest", "lines"]
 
 WIDTH = 640
 ROW_HEIGHT = 30
@@ -24,6 +24,12 @@ GRID_STEPS = 4
 PANEL_BASE = 110
 PANEL_HEIGHT = 80
 """Of one curve: the vertical position of its lowest value, and the height to its highest."""
+
+ERRORS_SIZE = 220
+"""Width and height of the square of two errors."""
+ERRORS_LEFT = 60
+ERRORS_TOP = 10
+LEGEND_LEFT = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,4 +258,99 @@ def _panel(
         _label(label_right, 34, f"{highest_value:.2f}", "dim small", "end"),
         _label(label_right, 112, f"{lowest_value:.2f}", "dim small", "end"),
         curve.format(" ".join(curve_points)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPoint:
+    """Two error rates of one system, for :func:`errors`.
+
+    Args:
+        label: the system; empty on a curve.
+        fpr: false positives, to the right.
+        fnr: false negatives, upwards.
+    """
+
+    label: str
+    fpr: float
+    fnr: float
+
+
+def errors(
+    curve: Sequence[ErrorPoint],
+    systems: Sequence[ErrorPoint],
+    title: str,
+    *,
+    best: str = "",
+) -> Markup:
+    """Draw how two errors are traded for each other, and where systems stand.
+
+    Args:
+        curve: points to be had, in their order.
+        systems: numbered in the plot, and named with their figures beside it.
+        title: what the plot shows.
+        best: label of the system that is coloured; empty: none.
+
+    Returns:
+        An SVG element; nothing where there are no systems.
+    """
+    if not systems:
+        return Markup("")
+    # the curve's ends, where everything is wrong one way, would squeeze the systems together
+    widest = 2 * max(point.fpr for point in systems) or 1.0
+    highest = 1.5 * max(point.fnr for point in systems) or 1.0
+
+    def position(point: ErrorPoint) -> tuple[float, float]:
+        share_of_width = point.fpr / widest
+        share_of_height = point.fnr / highest
+        left = ERRORS_LEFT + ERRORS_SIZE * share_of_width
+        top = ERRORS_TOP + ERRORS_SIZE * (1 - share_of_height)
+        return left, top
+
+    shown = []
+    for point in curve:
+        if point.fpr <= widest and point.fnr <= highest:
+            left, top = position(point)
+            shown.append(f"{left:.1f},{top:.1f}")
+    line = Markup('<polyline points="{}" class="line"/>').format(" ".join(shown))
+
+    elements = [*_error_axes(widest, highest), line]
+    for number, point in enumerate(systems, start=1):
+        css = "best" if point.label == best else "point"
+        elements += _error_mark(number, point, position(point), css)
+    return _svg(ERRORS_TOP + ERRORS_SIZE + 40, title, elements)
+
+
+def _error_axes(widest: float, highest: float) -> list[Markup]:
+    """The square with the names of both errors and their largest values."""
+    square = Markup(
+        '<rect x="{}" y="{}" width="{}" height="{}" class="grid" fill="none"/>'
+    )
+    right = ERRORS_LEFT + ERRORS_SIZE
+    bottom = ERRORS_TOP + ERRORS_SIZE
+    beside = ERRORS_LEFT - 6
+    return [
+        square.format(ERRORS_LEFT, ERRORS_TOP, ERRORS_SIZE, ERRORS_SIZE),
+        _label(beside, ERRORS_TOP + 10, f"{highest:.2f}", "dim small", "end"),
+        _label(beside, ERRORS_TOP + 26, "missed", "dim small", "end"),
+        _label(beside, bottom, "0", "dim small", "end"),
+        _label(right, bottom + 14, f"{widest:.2f}", "dim small", "end"),
+        _label(ERRORS_LEFT, bottom + 14, "falsely exact", "dim small"),
+    ]
+
+
+def _error_mark(
+    number: int, point: ErrorPoint, position: tuple[float, float], css: str
+) -> list[Markup]:
+    """One system: its point, and its line of the legend."""
+    left, top = position
+    circle = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="5" class="{}"/>')
+    baseline = ERRORS_TOP + number * ROW_HEIGHT
+    label_class = "strong" if css == "best" else ""
+    figures = f"missed {point.fnr:.3f}, falsely exact {point.fpr:.3f}"
+    return [
+        circle.format(left, top, css),
+        _label(left + 7, top - 5, str(number), f"small {label_class}"),
+        _label(LEGEND_LEFT, baseline, f"{number} {point.label}", label_class),
+        _label(LEGEND_LEFT + 110, baseline, figures, "dim small"),
     ]

@@ -22,9 +22,11 @@ from adore.storage import write_json
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.factory import load_judge, promoted_model
 from adore.teacher.judgements import Judge
+from adore.teacher.operating_point import OperatingPoint
 from adore.teacher.training.base import Curve, Teacher
 from adore.teacher.training.config import Config
 from adore.teacher.training.datasets import agreeing_pairs, labelled
+from adore.teacher.validation.calibration import calibrate, trade_off_report
 from adore.teacher.validation.gate import (
     GateReport,
     GradedPairs,
@@ -37,6 +39,7 @@ from adore.teacher.validation.validation_set import (
     UNKNOWN,
     Predictions,
     ValidationSet,
+    load_calibration_set,
     load_validation_set,
     predict,
 )
@@ -208,13 +211,28 @@ def run(
         is_kept = _keep_previous(previous, output)
         return {"promoted": 0.0, "kept_previous": float(is_kept)}
 
-    # it learns from train queries only; all that follows is of dev queries
+    # it learns from train queries only
     teacher = new_teacher(config, table, prepared, evidence)
     curves = train(teacher, table, read_table(feedback, "feedback"), output)
     write_json(curves, output / "curves.json")
 
     rulebook = RuleBook.of_dataset(prepared, config.rulebook)
     rules: Judge = EvidenceJudge(RulesGrader(rulebook), rulebook)
+
+    def load(folder: Path) -> Judge:
+        return load_judge(folder, rulebook, config.threads)
+
+    old_judge = load(previous) if previous else rules
+    point = OperatingPoint()
+    # an LLM writes its grade with its reasons: a shifted grade would contradict them
+    if config.large is None:
+        pairs = load_calibration_set(prepared, evidence, feedback)
+        by_old = predict(old_judge, pairs, attacks=False)
+        by_new = _predict(load(output / "model"), pairs)
+        point = calibrate(pairs, by_old, by_new, config.false_exact_share)
+        point.write(output / "model")
+
+    # what follows is of dev queries
     validation = load_validation_set(
         prepared,
         evidence,
@@ -222,15 +240,11 @@ def run(
         attack_pairs=config.attack_pairs,
         seed=config.seed,
     )
-
-    def load(folder: Path) -> Judge:
-        return load_judge(folder, rulebook, config.threads)
-
     # attacks are tried on what may judge alone: the rules, and the new teacher
     systems = {"rules": _predict(rules, validation, attacks=True)}
     old = systems["rules"]
     if previous:
-        old = _predict(load(previous), validation)
+        old = _predict(old_judge, validation)
         systems["previous"] = old
     systems["sft"] = _predict(load(output / "sft"), validation)
     new = _predict(load(output / "model"), validation, attacks=True)
@@ -249,6 +263,8 @@ def run(
         "attack_success_rules": systems["rules"].attack_success,
         "systems": {name: asdict(values) for name, values in rates_of.items()},
     }
+    if config.large is None:
+        gate["trade_off"] = trade_off_report(validation, systems, point)
     write_json(gate, output / "gate.json")
 
     metrics = {
@@ -256,6 +272,7 @@ def run(
         "kept_previous": float(is_kept),
         "held_out": float((validation.human != UNKNOWN).sum()),
         "held_signs": float((validation.sign != UNKNOWN).sum()),
+        "shift": point.shift,
     }
     for name, values in rates_of.items():
         metrics[f"macro_f1_{name}"] = values.macro_f1

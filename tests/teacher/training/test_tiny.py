@@ -5,6 +5,7 @@ two processes do what one does.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ import torch
 
 from adore.errors import AdoreError
 from adore.prompts import answer
+from adore.rulebook import RuleBook
 from adore.teacher.backends.tiny import TinyGrader
+from adore.teacher.factory import load_judge
+from adore.teacher.judgements import JudgeInput, Judgement
+from adore.teacher.operating_point import OperatingPoint
 from adore.teacher.training.base import FitSettings
 from adore.teacher.training.datasets import batch_distinct, kto_traces, sft_row
 from adore.teacher.training.tiny import train, train_kto, train_sft
 from adore.teacher.training.tiny_model import new_model, new_tokenizer
-from adore.types import Evidence, Grade
+from adore.types import LABELS, Evidence, Grade, Item
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 GOOD = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
@@ -60,6 +65,31 @@ def test_sft_teaches_and_kto_moves(taught: Path) -> None:
         "undesirable answers get rarer"
     )
     assert sum(after[0]) == pytest.approx(1)
+
+
+def test_the_operating_point_beside_the_weights_is_applied(
+    taught: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shifted"
+    shutil.copytree(taught / "sft", folder)
+    before = TinyGrader(taught / "sft")
+    assert TinyGrader(folder).name == before.name, "no point yet: the same teacher"
+
+    OperatingPoint(-30.0).write(folder)
+    after = TinyGrader(folder)
+    assert after.name != before.name
+    (strict,) = after.grade([GOOD])
+    (trained,) = before.grade([GOOD])
+    assert np.argmax(trained) == Grade.EXACT != np.argmax(strict)
+    assert strict == pytest.approx(OperatingPoint(-30.0).apply(trained))
+
+    # what judges in a run goes the same way, and its grade is the likeliest
+    judge = load_judge(folder, RuleBook.load(), 1)
+    item = Item("i", "Acme")
+    judged = judge.judge([JudgeInput("q", "acme", "i", item, GOOD)])[0]
+    assert isinstance(judged, Judgement)
+    assert judged.probabilities == pytest.approx(strict)
+    assert judged.grade == LABELS[judged.rationale.grade] != Grade.EXACT
 
 
 def log_probability(folder: Path, row: dict[str, Any], completion: str) -> float:

@@ -15,7 +15,7 @@ from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement, Probab
 from adore.teacher.rationale import rationale
 from adore.types import Evidence, Grade
 
-__all__ = ["EvidenceJudge", "Grader", "RulesGrader"]
+__all__ = ["EvidenceJudge", "Grader", "RulesGrader", "is_left_to_rules"]
 
 
 class Grader(Protocol):
@@ -43,6 +43,18 @@ class RulesGrader:
             verdict = self._rulebook.apply(evidence)
             distributions.append(verdict.probabilities)
         return distributions
+
+
+def is_left_to_rules(evidence: Sequence[Evidence]) -> bool:
+    """Whether the rule book alone judges a pair, whatever a grader says.
+
+    Args:
+        evidence: of the pair.
+
+    Returns:
+        True for an item that was caught cheating, or a query that is an article number.
+    """
+    return is_stuffed(evidence) or asks_article(evidence)
 
 
 class EvidenceJudge:
@@ -77,7 +89,7 @@ class EvidenceJudge:
         self, judge_input: JudgeInput, probabilities: Probabilities
     ) -> Judgement:
         evidence = judge_input.evidence
-        if is_stuffed(evidence) or asks_article(evidence):
+        if is_left_to_rules(evidence):
             verdict = self._rulebook.apply(evidence)
             probabilities = verdict.probabilities
 

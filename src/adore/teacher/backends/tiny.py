@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adore.prompts import ANSWER_PREFIX, trace
 from adore.teacher.judgements import Probabilities
+from adore.teacher.operating_point import OperatingPoint
 from adore.types import Evidence, Grade
 
 __all__ = ["TinyGrader"]
@@ -16,7 +17,8 @@ __all__ = ["TinyGrader"]
 class TinyGrader:
     """P(grade) from the grade token after the answer's fixed beginning.
 
-    It takes one forward pass a distinct trace.
+    It takes one forward pass a distinct trace. The operating point beside the weights is
+    applied.
     """
 
     def __init__(self, folder: Path, *, threads: int = 2, batch: int = 256) -> None:
@@ -28,8 +30,12 @@ class TinyGrader:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = LlamaForCausalLM.from_pretrained(folder).eval()
         self._batch = batch
+        self._operating_point = OperatingPoint.read(folder)
         weights = (folder / "model.safetensors").read_bytes()
         self.name = f"tiny-llama@{hashlib.sha256(weights).hexdigest()[:12]}"
+        # two teachers with the same weights may judge differently
+        if self._operating_point.shift:
+            self.name += f"{self._operating_point.shift:+g}"
 
         letters = [grade.letter for grade in Grade]
         self._letter_ids = self._tokenizer.convert_tokens_to_ids(letters)
@@ -64,5 +70,6 @@ class TinyGrader:
 
         distributions: list[Probabilities] = []
         for irrelevant, complement, substitute, exact in probabilities.tolist():
-            distributions.append((irrelevant, complement, substitute, exact))
+            distribution = irrelevant, complement, substitute, exact
+            distributions.append(self._operating_point.apply(distribution))
         return distributions

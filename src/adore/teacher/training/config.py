@@ -77,7 +77,7 @@ class Config(BookConfig):
     """Width of the tiny teacher."""
     sft_rows: int = Field(4000, ge=1)
     """Most rationales of SFT."""
-    sft_epochs: float = 5.0
+    sft_epochs: float = 3.0
     """Epochs of SFT."""
     sft_rate: float = 3e-3
     """Learning rate of SFT."""
@@ -85,7 +85,7 @@ class Config(BookConfig):
     """Most feedback rows; corrections come first."""
     max_direction_ratio: float = Field(8.0, ge=1)
     """Most right answers of one direction for one of the other, in KTO."""
-    kto_epochs: float = 4.0
+    kto_epochs: float = 2.0
     """Epochs of KTO."""
     kto_rate: float = 1e-3
     """Learning rate of KTO."""
@@ -108,6 +108,12 @@ class Config(BookConfig):
     """Steps of SFT and KTO after which their state is kept beside the output.
 
     A later start goes on from there; 0: never.
+    """
+    false_exact_share: float = Field(0.9, ge=0)
+    """Most false exact grades of a tiny teacher, as a share of the old teacher's.
+
+    Its operating point is chosen so on train queries; see :mod:`adore.teacher.operating_point`.
+    Below 1, since a teacher errs less on what it has learnt.
     """
     large: LoraTeacherConfig | None = None
     """A large teacher with LoRA in place of the tiny one."""

@@ -1,0 +1,71 @@
+"""What a shop does before its next round: wait, leave a cluster's run alone, or run beside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.rounds.test_state import CONTROL, FIRST, MADE, decided, started
+
+from adore.pipeline.ending import finish
+from adore.pipeline.rounds import Shop, begin_round
+from adore.report.timeline import ROUNDS
+from adore.rounds.entries import Action, Kind, Status
+from adore.rounds.registry import Draft, append, read_state
+from adore.run_record import begin_run
+from adore.storage import write_json
+
+
+def write(shop: str, *drafts: Draft) -> None:
+    for draft in drafts:
+        append(shop, lambda _, draft=draft: draft)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("action", [Action.HOLD, None])
+def test_a_shop_may_wait_for_a_decision(
+    tmp_path: Path, action: Action | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = str(tmp_path / "shop")
+    held = [decided(1, action, CONTROL)] if action else []
+    write(shop, *FIRST, *held, Draft(Kind.ENDED, 1, MADE))
+    profile = json.dumps({"rounds": {"on_hold": "wait"}})
+    before = read_state(shop)
+    assert begin_round(Shop(shop, "demo", profile, 0)) is None
+    assert read_state(shop) == before
+    assert "round 1 is undecided" in capsys.readouterr().err
+
+
+def test_a_round_that_a_cluster_runs_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop, run = str(tmp_path / "shop"), str(tmp_path / "run")
+    draft = started(1)
+    draft.details["run"] = run
+    write(shop, draft)
+    begin_run(run, data="demo", profile="tiny", seed=0, job="j-7")
+    assert begin_round(Shop(shop, "demo", "laptop", 0)) is None
+    assert "run j-7 does it on the cluster" in capsys.readouterr().err
+
+
+def test_a_runs_end_is_entered_once_and_is_on_its_page(tmp_path: Path) -> None:
+    shop, run = str(tmp_path / "shop"), tmp_path / "run"
+    draft = started(1)
+    draft.details["run"] = str(run)
+    write(shop, draft)
+    profile = json.dumps({"rounds": {"shop": shop, "number": 1}})
+    begin_run(str(run), data="demo", profile="tiny", seed=0)
+    verdict: dict[str, object] = {
+        "passed": False,
+        "champion": "bm25",
+        "baseline": "bm25",
+    }
+    verdict["reasons"] = ["too bad"]
+    write_json(verdict, run / "gate" / "gate.json")
+    for _ in range(2):
+        finish(str(run), "SUCCEEDED", profile=profile)
+    state = read_state(shop)
+    assert (state.last, state.rounds[0].status) == (2, Status.REFUSED)
+    (row,) = json.loads((run / ROUNDS).read_text("utf-8"))
+    assert row["gate"]["reasons"] == ["too bad"] and row["status"] == "refused"
+    assert "<h2>Rounds</h2>" in (run / "index.html").read_text("utf-8")

@@ -97,5 +97,10 @@ ROOMS = {
         ),
         Room("serving", "Serving", ("images", "hung")),
         Room("experiment", "Experiments", ("peeking",)),
+        Room(
+            "rounds",
+            "Round after round",
+            ("plain", "ablations", "drift", "poisoned"),
+        ),
     )
 }

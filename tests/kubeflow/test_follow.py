@@ -269,7 +269,8 @@ def test_a_cancelled_run_ends_as_failed_and_only_its_history_says_so(
 
 def test_a_real_runs_packed_workflow_has_each_step_once() -> None:
     """As Kubeflow Pipelines 2.17.0 with Argo 4.0.5 kept it after a run of
-    tests/tiny.yaml with --deploy, cut down to the fields that are read.
+    tests/tiny.yaml with --deploy, cut down to the fields that are read. The step live is
+    younger than the record.
     """
     found = tasks_of((Path(__file__).parent / "workflow.json").read_text("utf-8"))
     shards = {
@@ -277,7 +278,7 @@ def test_a_real_runs_packed_workflow_has_each_step_once() -> None:
         for step in ("judge", "judge-again", "judge-candidates")
         for i in (0, 1)
     }
-    whole = {name for name in LOOP if not STEPS[name].sharded}
+    whole = {name for name in LOOP if not STEPS[name].sharded} - {"live"}
     assert {task.name for task in found} == shards | whole | {"deploy", "report"}
     assert len(found) == len({task.name for task in found}) == 21
     assert all(task.phase == "Succeeded" and task.seconds > 0 for task in found)

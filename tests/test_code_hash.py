@@ -79,7 +79,11 @@ def test_what_is_read_or_started_or_imported_by_name_counts_too(copy: Path) -> N
 
 
 def test_every_file_that_is_no_code_is_read_by_a_module_that_says_so() -> None:
-    pages = {"report/templates/report.html.j2", "serving/static/index.html"}
+    pages = {
+        "report/templates/report.html.j2",
+        "report/templates/rounds.html.j2",
+        "serving/static/index.html",
+    }
     settings = {
         "profiles/laptop.yaml",
         "profiles/gpu.yaml",

@@ -74,7 +74,8 @@ def _print_run(place: str) -> None:
 
 def _run_rounds(data: str, profile: str, seed: int, *, shop: str, count: int) -> None:
     from adore.pipeline.rounds import Shop, choose_shop, run_rounds, shop_place
-    from adore.rounds import read_state, render
+    from adore.rounds.registry import read_state
+    from adore.rounds.table import render
 
     place = shop_place(shop or choose_shop(data, profile, seed))
     typer.echo(f"shop {place} (data {data}, profile {profile}, seed {seed})", err=True)
@@ -99,8 +100,9 @@ def history(
     """Print a shop's rounds: data, teacher, student, gate, experiment, decision, what serves."""
     import json
 
-    from adore.rounds import history as list_rounds
-    from adore.rounds import read_state, render
+    from adore.rounds.registry import read_state
+    from adore.rounds.table import history as list_rounds
+    from adore.rounds.table import render
 
     if cluster:
         from adore.pipeline.cluster_rounds import reconcile_shop

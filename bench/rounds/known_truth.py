@@ -54,16 +54,18 @@ def expected_purchases(grades: Sequence[int]) -> float:
     return purchases
 
 
-def measure_ranker(prepared: Path, ranker: Path) -> dict[str, Any]:
+def measure_ranker(prepared: Path, ranker: Path, brand: str) -> dict[str, Any]:
     """Measure a ranker; a baseline names no grades, so it has no errors of grading.
 
     Args:
         prepared: output of ``prepare``, with the known truth.
         ranker: the ranker's folder.
+        brand: the one that bots push.
 
     Returns:
-        ``nDCG@10`` and ``purchases`` (of one visit, on average) over queries with an exact
-        item and others; of a student ``macro-F1``, ``FNR`` and ``FPR`` of exact as well.
+        ``nDCG@10`` and ``purchases`` (of one visit, on average), and the brand's
+        ``page share`` (:func:`page_share`); of a student ``macro-F1``, ``FNR`` and ``FPR`` of
+        exact as well.
     """
     ranked: list[float] = []
     purchases: list[float] = []
@@ -84,6 +86,7 @@ def measure_ranker(prepared: Path, ranker: Path) -> dict[str, Any]:
         "queries": len(purchases),
         "nDCG@10": float(np.mean(ranked)),
         "purchases": float(np.mean(purchases)),
+        "page share": page_share(lists, brand),
     }
     if counts.sum():
         measured["macro-F1"] = float(macro_f1(counts))
@@ -92,12 +95,11 @@ def measure_ranker(prepared: Path, ranker: Path) -> dict[str, Any]:
     return measured
 
 
-def page_share(prepared: Path, ranker: Path, brand: str) -> float:
+def page_share(lists: pl.DataFrame, brand: str) -> float:
     """Share of shoppers' looks that a brand's items get, in points.
 
     Args:
-        prepared: output of ``prepare``.
-        ranker: the ranker's folder.
+        lists: pairs with ``query_id``, ``score`` and ``brand``.
         brand: the brand.
 
     Returns:
@@ -107,7 +109,6 @@ def page_share(prepared: Path, ranker: Path, brand: str) -> float:
     shoppers = Shoppers()
     own = 0.0
     everybody = 0.0
-    lists = true_lists(prepared, ranker)
     for _, shown in lists.group_by("query_id", maintain_order=True):
         best_first = shown.sort("score", descending=True, maintain_order=True)
         brands = best_first["brand"].to_list()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.rounds.known_truth import measure_ranker, page_share
+from bench.rounds.known_truth import measure_ranker
 
 from adore import __version__
 from adore.config import Profile, load_profile
@@ -26,6 +26,7 @@ from adore.release.simulated_visits import VisitsConfig, pushed_items
 from adore.rounds.config import Config
 from adore.rounds.ending import end_round
 from adore.rounds.entries import Kind, Status
+from adore.rounds.made import card_of
 from adore.rounds.registry import Draft, append, read_state
 from adore.rounds.state import Round, State
 from adore.rounds.values import merged, values_of
@@ -227,15 +228,30 @@ class _Loop:
             "gate": ended_round.made["gate"],
             "teacher": ended_round.made["teacher"],
             "effect": result["metrics"].get(PRIMARY, {}),
+            "seconds": seconds_of(run),
             "brand": brand,
             "rankers": {},
         }
+        # Two names often stand for one ranker.
+        by_version: dict[str, Document] = {}
         for name, folder in rankers.items():
-            figures = measure_ranker(prepared, folder)
-            figures["page share"] = page_share(prepared, folder, brand)
-            measured["rankers"][name] = figures
+            version = card_of(str(folder))["version"]
+            if version not in by_version:
+                by_version[version] = measure_ranker(prepared, folder, brand)
+            measured["rankers"][name] = by_version[version]
         write_json(measured, kept)
         return measured
+
+
+def seconds_of(run: Path) -> float:
+    """Seconds that the steps of a round took, without what lies between them."""
+    seconds = 0.0
+    for manifest_file in [
+        *run.glob("*/manifest.json"),
+        *run.glob("*/[0-9]*/manifest.json"),
+    ]:
+        seconds += json.loads(manifest_file.read_text("utf-8"))["seconds"]
+    return round(seconds, 1)
 
 
 def _passed(run: str) -> bool:

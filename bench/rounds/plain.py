@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from typing import Any
 
@@ -57,14 +58,17 @@ def render(result: dict[str, Any]) -> str:
     since_start = gains(seeds, "serves", "purchases", "served")
     ranked = gains(seeds, "serves", "nDCG@10", "served")
     students = gains(seeds, "student", "nDCG@10", "student")
+    loops = [loop[PLAIN.name] for loop in seeds.values()]
+    seconds = [measured["seconds"] for loop in loops for measured in loop]
     return "\n".join(
         [
             "### Four rounds",
             "",
             SIMULATED,
             "",
-            f"{len(seeds)} seed(s): {', '.join(seeds)}. A challenger serves only once its "
-            "experiment promotes it, so what serves follows the students late.",
+            f"{len(seeds)} seed(s): {', '.join(seeds)}. A round's steps took "
+            f"{statistics.median(seconds):.0f} s (median, two shared cores). A challenger "
+            "serves only once its experiment promotes it: what serves follows late.",
             "",
             write_plot("rounds-plain", "Purchases a visit of what served", served),
             "",

@@ -199,5 +199,5 @@ def adore(
         # A branch that runs whenever the other does not: without it Kubeflow Pipelines tells
         # the exit task RUNNING.
         with dsl.Else(name="refused"):
-            refused(run=run, gate=reasons)
+            refused(prepared=prepared, gate=reasons, **common)
     place()

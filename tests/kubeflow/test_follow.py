@@ -278,7 +278,9 @@ def test_a_real_runs_packed_workflow_has_each_step_once() -> None:
         for step in ("judge", "judge-again", "judge-candidates")
         for i in (0, 1)
     }
-    whole = {name for name in LOOP if not STEPS[name].sharded} - {"live"}
+    whole = {name for name in LOOP if not STEPS[name].sharded}
+    # It is older than one step, and the other runs only where the gate refused.
+    whole -= {"live", "production"}
     assert {task.name for task in found} == shards | whole | {"deploy", "report"}
     assert len(found) == len({task.name for task in found}) == 21
     assert all(task.phase == "Succeeded" and task.seconds > 0 for task in found)

@@ -12,7 +12,7 @@ from tests.serving.conftest import ITEMS
 from adore.artifacts import read_table
 from adore.attributes import evidence as evidence_stage
 from adore.data import prepare
-from adore.release import simulated_experiment
+from adore.release import simulated_experiment, simulated_production
 
 COLOURS = ("red", "blue", "green")
 KINDS = ("running shoes", "water bottle")
@@ -81,3 +81,53 @@ def test_the_same_seed_logs_the_same_and_traffic_is_not_measured(
     first = events[0].group_by("session_id").agg(begin=pl.col("timestamp").min())
     begins = exposures[0].join(first, on="session_id")
     assert begins.filter(pl.col("begin") != pl.col("timestamp")).is_empty()
+
+
+def test_a_champion_alone_serves_every_shopper_and_is_explored(
+    prepared: Path, evidence: Path, shop_release: Path, tmp_path: Path
+) -> None:
+    """What the next round learns from where the gate refused: the visits of the experiment."""
+    champion = shop_release / "variants" / "control"
+    config = simulated_production.Config(
+        users=30, visits=1, traffic=60, champion=str(champion), explore=0.5
+    )
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        figures = simulated_production.run(config, prepared, tmp_path / name, champion)
+    exposures, again = (read_table(tmp_path / name, "exposures") for name in "ab")
+    assert exposures.drop("latency_ms").equals(again.drop("latency_ms"))
+    assert read_table(tmp_path / "a", "events").equals(
+        read_table(tmp_path / "b", "events")
+    )
+    assert exposures.height == figures["requests"] == 90
+    assert set(exposures["served"]) == {"control"} and exposures["explored"].any()
+
+    result = json.loads((tmp_path / "a" / "result.json").read_text())
+    purchases = result["metrics"]["purchases_per_user"]
+    events = read_table(tmp_path / "a", "events")
+    measured = exposures.filter("measured")["client_id"].unique()
+    bought = events.filter(
+        pl.col("client_id").is_in(measured.to_list()), action_name="purchase"
+    )
+    assert result["users"] == 30 and result["simulated"]
+    assert purchases["value"] == pytest.approx(bought.height / 30)
+    assert purchases["low"] < purchases["value"] < purchases["high"]
+
+    (tmp_path / "experiment").mkdir()
+    simulated_experiment.run(
+        simulated_experiment.Config(**config.model_dump()),
+        prepared,
+        evidence,
+        shop_release,
+        tmp_path / "experiment",
+    )
+    visits = read_table(tmp_path / "experiment", "exposures")
+    columns = ["client_id", "session_id", "query_id", "measured"]
+    assert visits.select(columns).equals(exposures.select(columns))
+
+
+def test_where_nothing_serves_nothing_is_logged(prepared: Path, tmp_path: Path) -> None:
+    config = simulated_production.Config()
+    assert simulated_production.run(config, prepared, tmp_path)["requests"] == 0
+    for table in ("exposures", "events"):
+        assert read_table(tmp_path, table).is_empty()

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from adore.config import load_profile
-from adore.rounds.entries import Document
+from adore.rounds.entries import Document, Status
 from adore.rounds.registry import read_entries, read_state
 
 pytestmark = pytest.mark.slow
@@ -35,10 +35,10 @@ def run_rounds(shop: Path, profile: Path, rounds: int) -> str:
     return done.stdout
 
 
-def kill_when(shop: Path, profile: Path, step: str) -> None:
+def kill_when(shop: Path, profile: Path, step: str, rounds: int = 2) -> None:
     """Kill the command and all that it started as soon as a step runs."""
     child = subprocess.Popen(
-        command(shop, profile, 2),
+        command(shop, profile, rounds),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -99,3 +99,50 @@ def test_a_killed_round_gives_the_same_figures(tmp_path: Path) -> None:
             command(shop, profile, 2), capture_output=True, text=True, check=True
         ).stderr
     )
+
+
+def test_a_refused_student_starves_no_shop(tmp_path: Path) -> None:
+    """The champion goes on alone, and what it logs is new to the round after."""
+    profile = tmp_path / "tiny.yaml"
+    sections = load_profile(TINY)
+    sections["experiment"]["traffic"] = 120
+    profile.write_text(yaml.safe_dump(sections))
+    shop = tmp_path / "shop"
+    run_rounds(shop, profile, 1)
+
+    sections["gate"]["margin"] = -10.0  # no student passes
+    profile.write_text(yaml.safe_dump(sections))
+    kill_when(shop, profile, "production")
+    printed = run_rounds(shop, profile, 2)
+    state = read_state(str(shop))
+    assert state.rounds[1].status is Status.REFUSED
+    assert state.rounds[1].made["production"]["value"] > 0
+    assert "* measured on simulated shoppers" in printed
+
+    run_rounds(shop, profile, 3)
+    second, third = read_state(str(shop)).rounds[1:]
+    assert third.status is Status.REFUSED
+    before, after = (
+        made_round.made["data"]["production"]["exposures"]
+        for made_round in (second, third)
+    )
+    # Each round has 60 measured visits and the traffic.
+    assert after == before + 180
+    assert third.champion and third.champion == second.champion
+
+
+def test_before_a_first_release_a_shop_says_why_nothing_is_new(tmp_path: Path) -> None:
+    profile = tmp_path / "tiny.yaml"
+    sections = load_profile(TINY)
+    sections["gate"]["margin"] = -10.0
+    profile.write_text(yaml.safe_dump(sections))
+    done = subprocess.run(
+        command(tmp_path / "shop", profile, 2),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    state = read_state(str(tmp_path / "shop"))
+    statuses = [ended_round.status for ended_round in state.rounds]
+    assert statuses == [Status.REFUSED, Status.UNCHANGED]
+    assert "no round has passed its gate yet, so nothing serves" in done.stderr

@@ -38,7 +38,13 @@ MADE: Document = {
     "teacher": {"promoted": True, "kept_previous": False},
     "student": {"version": STUDENT, "kind": "student"},
     "gate": {"passed": True, "difference": 0.1034},
-    "experiment": {"simulated": True, "effect": 0.251, "low": -0.064, "high": 0.567},
+    "experiment": {
+        "simulated": True,
+        "control": 1.1,
+        "effect": 0.251,
+        "low": -0.064,
+        "high": 0.567,
+    },
 }
 
 
@@ -158,6 +164,50 @@ def test_where_the_last_challenger_lost_weighs_the_next_synthesis(
     assert values["synthesise"] == {"experiment": "s/rounds/0001/experiment"}
 
 
+def write_log(place: Path, exposures: int) -> None:
+    place.mkdir(parents=True)
+    rows = {"exposures": exposures}
+    done = Manifest(place.name, "0", "0", {}, {}, {}, "0", rows, {}, 1.0, 0.0, {})
+    write_json(asdict(done), place / "manifest.json")
+
+
+REFUSED: Document = {
+    **MADE,
+    "status": "refused",
+    "experiment": {},
+    "production": {"value": 0.9, "low": 0.8, "high": 1.0, "simulated": True},
+}
+
+
+def test_a_refused_round_leaves_the_log_of_its_champion_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rounds = tmp_path / "s" / "rounds"
+    # A pass of round two that was refused before left its log: the round passed since.
+    for log in ("0001/experiment", "0002/experiment", "0002/production"):
+        write_log(rounds / log, 9)
+    write_log(rounds / "0003" / "production", 9)
+    write_log(rounds / "0004" / "production", 0)
+    passed = Draft(Kind.ENDED, 2, {**MADE, "run": "s/rounds/0002"})
+    refused = [Draft(Kind.ENDED, number, REFUSED) for number in (3, 4)]
+    later = (started(2), passed, started(3), refused[0], started(4), refused[1])
+    state = fold(entries(*PROMOTED, *later))
+    values = values_of(state, "s", 5, {"release": {"explore": 0.3}})
+    logs = ["0001/experiment", "0002/experiment", "0003/production"]
+    assert values["prepare"]["logs"] == [f"s/rounds/{log}" for log in logs]
+    assert values["experiment"]["champion"] == CHALLENGER["place"]
+    assert values["experiment"]["explore"] == 0.3
+    assert history(state)[2]["bought"]["value"] == 0.9
+    assert " 0.90* " in render(state).splitlines()[3]
+
+    # Of a cluster's real shoppers the simulated ones say nothing.
+    base = {"rounds": {"deploy": True}, "kubernetes": {"exposures": "s3://b/logs"}}
+    values = values_of(state, "s", 5, base)
+    assert values["prepare"]["logs"] == ["s3://b/logs"]
+    assert "champion" not in values["experiment"]
+
+
 def test_every_round_draws_other_visits_of_the_same_shoppers() -> None:
     first = values_of(State(), "s", 1, {})
     second = values_of(fold(entries(*PROMOTED)), "s", 2, {})
@@ -166,14 +216,14 @@ def test_every_round_draws_other_visits_of_the_same_shoppers() -> None:
     assert "score" not in first and "align" not in first
 
 
-def test_the_table_fits_100_columns() -> None:
+def test_the_table_fits_106_columns() -> None:
     state = fold(entries(*PROMOTED, started(2)))
     lines = render(state).splitlines()
-    assert max(map(len, lines[:4])) <= 100
+    assert max(map(len, lines[:4])) <= 106
     assert (
         lines[1].split()
         == (
-            "1 2026-11-04 10534 - promoted 01234567 +0.103 yes +0.25 [-0.06, +0.57]* "
+            "1 2026-11-04 10534 - promoted 01234567 +0.103 yes 1.10* +0.25 [-0.06, +0.57]* "
             "promote 01234567"
         ).split()
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from adore.experiment.comparison import (
@@ -18,13 +20,14 @@ from adore.experiment.comparison import (
 )
 from adore.experiment.design import FOREVER, Design
 from adore.experiment.exposure_check import check_exposures, register_texts
-from adore.experiment.metrics import METRICS
+from adore.experiment.metrics import METRICS, PRIMARY
 from adore.experiment.result import ExperimentResult
+from adore.significance import Interval, draw_weights, interval
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["analyse", "analyse_tables", "per_user"]
+__all__ = ["analyse", "analyse_tables", "mean_per_user", "per_user"]
 
 
 def per_user(db: duckdb.DuckDBPyConnection, design: Design) -> pl.DataFrame:
@@ -229,3 +232,37 @@ def analyse(
         db.register("exposures", exposures.to_arrow())
         db.register("events", events.to_arrow())
         return analyse_tables(db, design, until=until, lost=lost)
+
+
+def mean_per_user(
+    design: Design, exposures: pl.DataFrame, events: pl.DataFrame, *, seed: int = 0
+) -> Interval:
+    """Compute the primary metric of what serves, where one variant serves everybody.
+
+    Args:
+        design: names the one variant.
+        exposures: as :func:`analyse` takes them; at least one.
+        events: as :func:`analyse` takes them.
+        seed: seeds the bootstrap by user.
+
+    Returns:
+        The mean per user, and its 95 % interval.
+
+    Raises:
+        ConfigError: the weights of the design do not sum to 1, or nobody was exposed.
+    """
+    import duckdb
+
+    with duckdb.connect() as db:
+        db.register("exposures", exposures.to_arrow())
+        db.register("events", events.to_arrow())
+        check_exposures(db, design, 0)
+        users = per_user(db, design)
+    counts = users[PRIMARY].to_numpy().astype(np.float64)
+    rows = np.stack([counts, np.ones_like(counts)], axis=-1)
+    return interval(rows, _mean, draw_weights(len(rows), seed=seed))
+
+
+def _mean(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean of sums ``[..., (total, users)]``."""
+    return np.asarray(sums[..., 0] / sums[..., 1])

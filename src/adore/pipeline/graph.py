@@ -165,6 +165,13 @@ STEPS: dict[str, Step] = {
             {"prepared": "prepare", "evidence": "evidence", "release": "release"},
             settings="experiment",
         ),
+        Step(
+            "production",
+            "adore.release.simulated_production",
+            {"prepared": "prepare"},
+            files=("champion",),
+            settings="experiment",
+        ),
     )
 }
 

@@ -165,7 +165,8 @@ def begin_round(
         return None
     _prepare(current_round)
     if not _is_new(current_round, state):
-        log_line(f"round {current_round.number}: nothing is new, it stops here")
+        reason = _why_nothing(state)
+        log_line(f"round {current_round.number}: nothing is new, it stops here{reason}")
         end_unchanged(shop.place, current_round.number, current_round.run)
         storage.delete(current_round.run)
         return None
@@ -235,6 +236,16 @@ def _prepare(current_round: Round) -> None:
     begin_run(run, data=data, profile=profile, seed=seed)
     local.check_input(data, run, profile=profile, seed=seed)
     runner.run_step("prepare", run, data=data, profile=profile, seed=seed)
+
+
+def _why_nothing(state: State) -> str:
+    """Why nothing was logged, where that is known; empty where it is not."""
+    if state.champion:
+        return ""
+    return (
+        ": no round has passed its gate yet, so nothing serves and nobody is logged; "
+        "give more data, or change the profile"
+    )
 
 
 def _is_new(current_round: Round, state: State) -> bool:

@@ -6,7 +6,7 @@ An unfinished run has a page, too.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -307,10 +307,18 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
     return page_file
 
 
+def _step_statuses(run_dir: Path, names: Sequence[str]) -> Iterator[StepStatus]:
+    """How far each step is, without the one that only a refused student leads to."""
+    for name in names:
+        status = _step_status(run_dir, name)
+        if status.done or name != "production":
+            yield status
+
+
 def _contents(run_dir: Path, names: Sequence[str]) -> Document:
     """Collect everything that the template shows."""
     # A file that the run has not written yet is an empty document; the template says so.
-    step_statuses = [_step_status(run_dir, step_name) for step_name in names]
+    step_statuses = list(_step_statuses(run_dir, names))
     by_name = {step.name: step for step in step_statuses}
     run_record = _read(run_dir / RUN)
     data_report = _read(run_dir / "prepare" / "data_report.json")

@@ -92,6 +92,7 @@ def made_in(run: str, status: Status) -> Document:
         "measures": _measures(run),
         "errors": read_document(join(run, "synthesise", "plan.json")).get("errors", {}),
         "experiment": _experiment(run),
+        "production": _production(run, status),
     }
 
 
@@ -152,6 +153,18 @@ def _teacher(run: str) -> Document:
         "reasons": gate.get("reasons", []),
         "measures": align.metrics,
     }
+
+
+def _production(run: str, status: Status) -> Document:
+    """Purchases per user of the champion, where it served alone because the gate refused."""
+    # An earlier pass of this run may have been refused, and left its output.
+    if status is not Status.REFUSED:
+        return {}
+    result = read_document(join(run, "production", "result.json"))
+    purchases = result.get("metrics", {}).get(PRIMARY)
+    if not purchases:
+        return {}
+    return {**purchases, "users": result["users"], "simulated": result["simulated"]}
 
 
 def _experiment(run: str) -> Document:

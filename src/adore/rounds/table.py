@@ -19,6 +19,7 @@ COLUMNS = (
     ("teacher", 8),
     ("student", 8),
     ("gate", 10),
+    ("bought", 6),
     ("experiment", 21),
     ("decision", 8),
     ("serves", 9),
@@ -34,7 +35,8 @@ def history(state: State) -> list[Document]:
 
     Returns:
         One JSON object for each round, in order: what it started from, made and measured,
-        what was decided, and what served from then on (empty fields: nothing).
+        what was decided, what people bought of the champion (``bought``), and what served
+        from then on (empty fields: nothing).
     """
     return [_row(state, position) for position in range(len(state.rounds))]
 
@@ -58,10 +60,20 @@ def _row(state: State, position: int) -> Document:
         "measures": made.get("measures", {}),
         "errors": made.get("errors", {}),
         "experiment": made.get("experiment", {}),
+        "bought": _bought(made),
         "decision": str(action or ""),
         "decisions": [entry.to_json() for entry in shown_round.decisions],
         "serves": _served(serving.version, serving.kind) if serving else {},
     }
+
+
+def _bought(made: Document) -> Document:
+    """Purchases per user of the champion of a round, beside a challenger or alone."""
+    experiment = made.get("experiment", {})
+    if "control" in experiment:
+        return {"value": experiment["control"], "simulated": experiment["simulated"]}
+    alone: Document = made.get("production", {})
+    return alone
 
 
 def _served(version: str, kind: str) -> Document:
@@ -69,7 +81,7 @@ def _served(version: str, kind: str) -> Document:
 
 
 def render(state: State) -> str:
-    """Print the rounds as a table of at most 100 columns.
+    """Print the rounds as a table of at most 106 columns.
 
     Args:
         state: from :func:`adore.rounds.read_state`.
@@ -82,7 +94,8 @@ def render(state: State) -> str:
     is_simulated = False
     for row in history(state):
         table_lines.append(_line(_cells(row)))
-        is_simulated = is_simulated or bool(row["experiment"].get("simulated"))
+        for figures in (row["experiment"], row["bought"]):
+            is_simulated = is_simulated or bool(figures.get("simulated"))
     if is_simulated:
         table_lines.append("* measured on simulated shoppers")
     return "\n".join([*table_lines, *_in_force(state)])
@@ -105,6 +118,7 @@ def _cells(row: Document) -> list[str]:
         _teacher(row["teacher"]),
         _version(row["student"]),
         "unchanged" if made_nothing else _gate(row["gate"]),
+        _purchases(row["bought"]),
         _experiment(row["experiment"]),
         row["decision"] or NOTHING,
         _serves(row["serves"]),
@@ -139,6 +153,13 @@ def _gate(gate: Document) -> str:
     if "difference" not in gate:
         return verdict
     return f"{gate['difference']:+.3f} {verdict}"
+
+
+def _purchases(bought: Document) -> str:
+    if not bought:
+        return NOTHING
+    mark = "*" if bought.get("simulated") else ""
+    return f"{bought['value']:.2f}{mark}"
 
 
 def _experiment(experiment: Document) -> str:

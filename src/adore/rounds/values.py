@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adore.artifacts import read_manifest
 from adore.config import Profile
+from adore.rounds.entries import Status
 from adore.rounds.state import Round, State
 from adore.storage import join
 
@@ -55,20 +56,23 @@ def values_of(state: State, shop: str, number: int, base: Profile) -> Profile:
         for key, value in section.items():
             if key not in own_section:
                 values.setdefault(name, {})[key] = value
+    # The champion's lists are explored alike where it serves without a release.
+    explore = merged(base, values)["release"]["explore"]
+    values["experiment"]["explore"] = explore
     values = merged(values, _prepare_values(state, base))
-    return merged(values, _in_force(state))
+    return merged(values, _in_force(state, base))
 
 
 def _prepare_values(state: State, base: Profile) -> Profile:
     """What was logged since the first round, and the split that stays."""
     logs = list(base.get("prepare", {}).get("logs", []))
-    for earlier_round in state.worked:
-        proof = join(earlier_round.run, "experiment")
-        if read_manifest(proof):
-            logs.append(proof)
     exposures = base.get("kubernetes", {}).get("exposures", "")
-    if exposures and base.get("rounds", {}).get("deploy"):
+    # What simulated shoppers did says nothing of a shop's own.
+    if exposures and _is_deployed(base):
         logs.append(exposures)
+    else:
+        for earlier_round in state.worked:
+            logs += _log_of(earlier_round)
     section: dict[str, object] = {}
     if logs:
         section["logs"] = logs
@@ -78,11 +82,32 @@ def _prepare_values(state: State, base: Profile) -> Profile:
     return {"prepare": section} if section else {}
 
 
-def _in_force(state: State) -> Profile:
+def _log_of(earlier_round: Round) -> list[str]:
+    """Where a round's simulated shoppers were logged; empty where nothing served."""
+    step = "experiment"
+    if earlier_round.status is Status.REFUSED:
+        step = "production"
+    place = join(earlier_round.run, step)
+    manifest = read_manifest(place)
+    if manifest is None or not manifest.rows.get("exposures"):
+        return []
+    return [place]
+
+
+def _is_deployed(base: Profile) -> bool:
+    """Whether a cluster serves real shoppers."""
+    return bool(base.get("rounds", {}).get("deploy"))
+
+
+def _in_force(state: State, base: Profile) -> Profile:
     """The champion, the teacher, and what is known of the student's errors."""
     values: Profile = {}
     if state.champion:
-        for section in ("score", "release", "live"):
+        sections = ["score", "release", "live"]
+        # Behind a refused gate a cluster's champion goes on with real shoppers.
+        if not _is_deployed(base):
+            sections.append("experiment")
+        for section in sections:
             values[section] = {"champion": state.champion.place}
     if state.teacher:
         values["align"] = {"previous": state.teacher}

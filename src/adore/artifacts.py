@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -265,7 +265,12 @@ def _quarantine(folder: Path) -> dict[str, int]:
 
 
 def fingerprint(
-    module: ModuleType, stage: str, config: StageConfig, inputs: Inputs
+    module: ModuleType,
+    stage: str,
+    config: StageConfig,
+    inputs: Inputs,
+    *,
+    growing: Sequence[str] = (),
 ) -> Fingerprint:
     """Compute what the output of a call depends on.
 
@@ -274,6 +279,8 @@ def fingerprint(
         stage: the stage's name.
         config: its settings.
         inputs: places by argument name; their content is hashed.
+        growing: arguments whose places others go on writing to. The config says which of them,
+            and what of them counts; only what a stage wrote there is hashed.
 
     Returns:
         The fingerprint, as a manifest keeps it.
@@ -282,8 +289,7 @@ def fingerprint(
         MissingError: an input is not there.
         UnavailableError: the store does not answer.
     """
-    made_inputs = {name: place for name, place in inputs.items() if name != USER_INPUT}
-    content_hashes = _map_places(made_inputs, _content)
+    content_hashes = _map_places(_whole_inputs(inputs, growing), _content)
     # The user's folder is always read: its manifest says nothing about a later edit.
     if USER_INPUT in inputs:
         user_folder = local_copy(str(inputs[USER_INPUT]))
@@ -291,6 +297,23 @@ def fingerprint(
 
     settings = json.loads(config.model_dump_json())
     return Fingerprint(stage, code_hash(module), settings, content_hashes)
+
+
+def _whole_inputs(inputs: Inputs, growing: Sequence[str]) -> Inputs:
+    """The inputs that are whole: none that a user edits, and no place that grows."""
+    whole_inputs: dict[str, str | list[str]] = {}
+    for name, places in inputs.items():
+        if name == USER_INPUT:
+            continue
+        if name not in growing:
+            whole_inputs[name] = places
+            continue
+        listed_places = places if isinstance(places, list) else [places]
+        made_places = [place for place in listed_places if read_manifest(place)]
+        # A place that holds nothing yet is no input, so neither may one be that has filled.
+        if made_places:
+            whole_inputs[name] = made_places
+    return whole_inputs
 
 
 def key_of(call: Fingerprint, output: str) -> str:
@@ -341,7 +364,13 @@ def resume_dir() -> str:
 
 
 def execute(
-    module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str
+    module: ModuleType,
+    stage: str,
+    config: StageConfig,
+    inputs: Inputs,
+    output: str,
+    *,
+    growing: Sequence[str] = (),
 ) -> Manifest:
     """Run a stage unless its output already matches the call.
 
@@ -352,6 +381,7 @@ def execute(
         config: its settings.
         inputs: places by argument name.
         output: the place to write to.
+        growing: as :func:`fingerprint` takes it.
 
     Returns:
         The output's manifest.
@@ -361,7 +391,7 @@ def execute(
         UnavailableError: the store does not answer, or the disk is full.
     """
     start_time = time.perf_counter()
-    wanted_fingerprint = fingerprint(module, stage, config, inputs)
+    wanted_fingerprint = fingerprint(module, stage, config, inputs, growing=growing)
     earlier_output = kept_output(wanted_fingerprint, output)
     if earlier_output:
         log_line(f"{stage:<17} kept")

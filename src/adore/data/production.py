@@ -4,12 +4,20 @@ A place is one of two:
 
 - that of a router, ``PLACE/exposures/<experiment>/<day>/*.jsonl`` and
   ``PLACE/events/<day>/*.jsonl``;
-- the output of step ``experiment``, with the tables ``exposures`` and ``events``.
+- the output of step ``experiment`` or ``production``, with the tables ``exposures`` and
+  ``events``.
+
+A router's place grows while a round runs, so a round cuts it at its start. The name of a file says
+when the router put it aside, by the router's own clock and after every row in it; rows themselves
+cannot say, since an event has its shopper's clock. A file from before the cut that arrives late,
+because the store did not answer, is read by the next round: each round reads all that is there, and
+what an earlier one has read as well counts once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -46,6 +54,9 @@ COUNTS = (
 The first three are what remains without repeats and within the window. ``unknown_searches`` are
 exposures of no query; ``sampled_out`` are impressions of clients that were left out, because there
 are too many."""
+_PIECE = re.compile(r"-(\d{19})$")
+"""End of the name of a file that a router put aside, with the time in ns since the epoch."""
+NS_PER_MS = 1_000_000
 _UNREAD = {
     "degraded",
     "experiment",
@@ -279,12 +290,16 @@ def _content_id(logged_row: Row, flat_columns: Mapping[str, str]) -> str:
 # ---------------------------------------------------------------- places
 
 
-def read_production(folders: Sequence[Path], places: Sequence[str]) -> ProductionLog:
+def read_production(
+    folders: Sequence[Path], places: Sequence[str], *, until: int = 0
+) -> ProductionLog:
     """Read what production logged.
 
     Args:
         folders: a local copy of each place.
         places: their names.
+        until: time in ms since the epoch at which routers' places are cut; 0: they are not. The
+            clock of simulated shoppers is another one: what a step wrote is read whole.
 
     Returns:
         All of it, as it was logged.
@@ -296,10 +311,10 @@ def read_production(folders: Sequence[Path], places: Sequence[str]) -> Productio
     texts: dict[str, str] = {}
     for folder, place in zip(folders, places, strict=True):
         place_report = PlaceReport(place)
-        for logged_row in _read_log(folder, "exposures", place_report):
+        for logged_row in _read_log(folder, "exposures", place_report, until):
             place_report.exposures += 1
             production.exposures.append(_shortened(logged_row, texts))
-        for logged_row in _read_log(folder, "events", place_report):
+        for logged_row in _read_log(folder, "events", place_report, until):
             place_report.events += 1
             production.events.append(logged_row)
         production.places.append(place_report)
@@ -339,7 +354,9 @@ def _shortened(exposure: Row, texts: dict[str, str]) -> Row:
     return shortened
 
 
-def _read_log(folder: Path, log_name: str, place_report: PlaceReport) -> Iterator[Row]:
+def _read_log(
+    folder: Path, log_name: str, place_report: PlaceReport, until: int
+) -> Iterator[Row]:
     """Rows of one log of a place, file by file."""
     table = folder / f"{log_name}.parquet"
     if table.is_file():
@@ -348,7 +365,15 @@ def _read_log(folder: Path, log_name: str, place_report: PlaceReport) -> Iterato
     elif (folder / log_name).is_dir():
         place_report.kind = "router"
         for log_file in sorted((folder / log_name).rglob("*.jsonl")):
-            yield from _line_rows(log_file, place_report)
+            if not until or _is_before(log_file, until):
+                yield from _line_rows(log_file, place_report)
+
+
+def _is_before(log_file: Path, until: int) -> bool:
+    """Whether a router put a file aside before a time, by the file's name."""
+    # A file of another name was copied there by hand: it does not grow, and is read.
+    piece = _PIECE.search(log_file.stem)
+    return piece is None or int(piece[1]) < until * NS_PER_MS
 
 
 def _table_rows(table: Path) -> Iterator[Row]:

@@ -25,6 +25,11 @@ class RoundConfig(RequestConfig):
 
     Each is a router's place (with folders `exposures` and `events`) or the output of step
     `experiment` of an earlier run."""
+    logged_until: int = Field(0, ge=0)
+    """Time in milliseconds since the epoch at which a router's place is cut; 0: it is not.
+
+    A router goes on logging while a round runs. Files that it put aside later are of the next
+    round, so that a round that is done again reads the same. A round sets it to its start."""
     window_days: int = Field(0, ge=0)
     """Days before the newest exposure from which the logs count; 0: all of them."""
     max_impressions: int = Field(2_000_000, ge=0)
@@ -79,7 +84,9 @@ class RoundInputs:
         # Places in a bucket that hold nothing yet are no folders.
         if len(places) != len(sources.logs):
             places = list(map(str, sources.logs))
-        self.production = read_production(sources.logs, places)
+        self.production = read_production(
+            sources.logs, places, until=config.logged_until
+        )
 
     def choose_requests(
         self,

@@ -32,6 +32,10 @@ class Step:
     """Config fields that hold a path or a list of paths.
 
     Each is added to the step's inputs under its own name."""
+    growing: tuple[str, ...] = ()
+    """Of these, fields whose places others go on writing to while the step's run goes on.
+
+    If the config's ``logged_until`` fixes what of them counts, what they hold is not hashed."""
     settings: str = ""
     """The profile's section, where it is not named after the module."""
 
@@ -50,6 +54,7 @@ STEPS: dict[str, Step] = {
             "adore.data.prepare",
             {"data": "demo-data"},
             files=("requests", "logs", "frozen"),
+            growing=("logs",),
         ),
         Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
         Step(

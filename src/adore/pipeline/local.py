@@ -242,8 +242,9 @@ def _is_prepared(run: str, *, data: str, profile: str, seed: int) -> bool:
     prepare_module, config = settings.stage_of(prepare_step, profile, {"seed": seed})
     step_inputs = runner.inputs_of(prepare_step.name, run, data=data, profile=profile)
     all_inputs = runner.add_configured_inputs(prepare_step, config, step_inputs)
+    growing = runner.growing_inputs(prepare_step, config)
     wanted_fingerprint = artifacts.fingerprint(
-        prepare_module, prepare_step.name, config, all_inputs
+        prepare_module, prepare_step.name, config, all_inputs, growing=growing
     )
     return manifest.matches(wanted_fingerprint)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -30,6 +31,9 @@ __all__ = [
     "run_rounds",
     "shop_place",
 ]
+
+
+MS_PER_SECOND = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,10 @@ def profile_of(current_round: Round) -> str:
     details = current_round.started.details
     place = storage.join(current_round.run, f"{details['profile']}.yaml")
     profile = merged(details["base"], details["values"])
+    if profile.get("prepare", {}).get("logs"):
+        started = datetime.fromisoformat(current_round.started.time)
+        until = int(started.timestamp() * MS_PER_SECOND)
+        profile = merged(profile, {"prepare": {"logged_until": until}})
     text = yaml.safe_dump(profile, sort_keys=False, allow_unicode=True)
     storage.write_bytes(text.encode(), place)
     return place

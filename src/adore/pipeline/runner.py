@@ -14,6 +14,7 @@ from adore.progress import log_line
 __all__ = [
     "add_configured_inputs",
     "costs",
+    "growing_inputs",
     "inputs_of",
     "plan",
     "run_stage",
@@ -46,6 +47,21 @@ def add_configured_inputs(
         if configured_path:
             all_inputs[argument] = configured_path
     return all_inputs
+
+
+def growing_inputs(step: Step, config: Any) -> tuple[str, ...]:
+    """Name the inputs of which the config fixes what counts, however they grow.
+
+    Args:
+        step: the step.
+        config: its ``Config``.
+
+    Returns:
+        Arguments, as :func:`adore.artifacts.fingerprint` takes them.
+    """
+    if step.growing and config.logged_until:
+        return step.growing
+    return ()
 
 
 def _without_empty(argument: str, places: list[str]) -> list[str]:
@@ -93,7 +109,10 @@ def run_stage(
     inputs = add_configured_inputs(step, config, inputs)
     with process_group() as is_main_process:
         if is_main_process:
-            return artifacts.execute(stage_module, name, config, inputs, output)
+            growing = growing_inputs(step, config)
+            return artifacts.execute(
+                stage_module, name, config, inputs, output, growing=growing
+            )
         worker_loop()
     return _require_manifest(output)
 

@@ -242,7 +242,10 @@ def _prepare(current_round: Round) -> None:
     profile = profile_of(current_round)
     check_free(run)
     begin_run(run, data=data, profile=profile, seed=seed)
-    local.check_input(data, run, profile=profile, seed=seed)
+    is_first_pass = read_manifest(storage.join(run, "prepare")) is None
+    understood = local.check_input(data, run, profile=profile, seed=seed)
+    if is_first_pass:
+        log_line(f"how the input is understood:\n\n{understood}\n")
     runner.run_step("prepare", run, data=data, profile=profile, seed=seed)
 
 

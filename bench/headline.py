@@ -28,7 +28,7 @@ in `bench/results/` (`python -m bench pages`); a test compares the two.
 All tables, ablations and timings: [whole runs: demo shop](../bench/results/run-demo-shop.md),
 [whole runs: ESCI](../bench/results/run-esci.md), [student](../bench/results/student.md),
 [teacher](../bench/results/teacher.md), [serving](../bench/results/serving.md),
-[experiment](../bench/results/experiment.md)."""
+[experiment](../bench/results/experiment.md), [rounds](../bench/results/rounds.md)."""
 BASELINES = (
     "BM25",
     "bi-encoder",
@@ -318,6 +318,53 @@ def position() -> str:
     )
 
 
+def rounds() -> str:
+    """What serves and what is made, round after round, on the small demo shop."""
+    from bench.rounds import drift, plain, poisoned
+    from bench.rounds.tables import over_seeds, values_of
+
+    seeds = figures("rounds-plain")["seeds"]
+    rows = []
+    for number in range(1, plain.ROUNDS + 1):
+        cells = [str(number)]
+        for ranker, measure in (
+            ("served", "nDCG@10"),
+            ("served", "purchases"),
+            ("student", "nDCG@10"),
+            ("student", "FNR"),
+        ):
+            values = values_of(seeds, plain.PLAIN.name, number, ranker, measure)
+            cells.append(over_seeds(values))
+        rows.append(cells)
+    head = "round | served: nDCG@10 | served: purchases a visit | student: nDCG@10 | student: FNR"
+    parts = [
+        "## Round after round",
+        f"`python -m bench rounds`. A small **simulated** shop, {len(seeds)} seed(s), no label "
+        "by people after round one; by the known truth on test queries.",
+        table(head, rows),
+    ]
+    last = plain.ROUNDS
+    if (RESULTS / "rounds-drift.json").is_file():
+        drifted = figures("rounds-drift")["seeds"]
+        frozen, kept_up = (
+            over_seeds(values_of(drifted, drift.DRIFT.name, last, name, "nDCG@10"))
+            for name in ("first student", "student")
+        )
+        parts.append(
+            "A shop of which 20 % of the items are replaced each round "
+            f"({len(drifted)} seed(s)): in round {last} the student of round one has nDCG@10 "
+            f"{frozen}, that of round {last} {kept_up}."
+        )
+    if (RESULTS / "rounds-poisoned.json").is_file():
+        attacked = figures("rounds-poisoned")["seeds"]
+        gain = over_seeds(poisoned.gained(attacked, last, "student"), "+.2f")
+        parts.append(
+            f"With 10 % of the traffic by bots ({len(attacked)} seed(s)) the pushed brand "
+            f"gains {gain} points of shoppers' looks by round {last}."
+        )
+    return "\n\n".join(parts)
+
+
 def reading() -> str:
     """Precision and recall of the evidence reader."""
     rows = []
@@ -380,6 +427,7 @@ def render() -> str:
         attacks,
         peeking,
         position,
+        rounds,
         reading,
         speed,
     )

@@ -16,17 +16,23 @@ def measure(seed: int) -> dict[str, Any]:
     return with_seed("drift", seed, {DRIFT.name: measured_rounds(DRIFT, seed)})
 
 
-def recovered(seeds: Any, number: int, measure_name: str, ranker: str) -> list[float]:
-    """Share of the first student's loss by drift that a ranker does not have, by seed."""
+def gains(seeds: Any, number: int, measure_name: str) -> list[float]:
+    """What the round's student is ahead of the frozen one, by seed."""
+    frozen = values_of(seeds, DRIFT.name, number, "first student", measure_name)
+    student = values_of(seeds, DRIFT.name, number, "student", measure_name)
+    return [now - then for then, now in zip(frozen, student, strict=True)]
+
+
+def recovered(seeds: Any, number: int, measure_name: str) -> list[float]:
+    """Share of the first student's loss since round one that the round's has not, by seed."""
     start = values_of(seeds, DRIFT.name, 1, "first student", measure_name)
     frozen = values_of(seeds, DRIFT.name, number, "first student", measure_name)
-    kept_up = values_of(seeds, DRIFT.name, number, ranker, measure_name)
+    ahead = gains(seeds, number, measure_name)
     shares = []
-    for before, without, with_loop in zip(start, frozen, kept_up, strict=True):
-        loss = before - without
+    for before, now, gain in zip(start, frozen, ahead, strict=True):
         # Where drift took nothing away, there is nothing to win back.
-        if loss > 0:
-            shares.append((with_loop - without) / loss)
+        if before > now:
+            shares.append(gain / (before - now))
     return shares
 
 
@@ -38,11 +44,12 @@ def render(result: dict[str, Any]) -> str:
         "",
         f"{len(seeds)} seed(s); simulated as above. From round two on 20 % of the items are "
         "replaced each round, by new brands and words, and shoppers ask for them; judgements by "
-        "people stay those of round one. *Frozen*: round one's student. *Recovered*: share of "
-        "what drift took from it that the round's new student does not lose.",
+        "people stay those of round one. *Frozen*: round one's student. *Recovered*: the "
+        "round's student's lead, as a share of what the frozen one has lost since round one. "
+        "Purchases fall for everybody, as fewer items fit exactly, so nothing is recovered there.",
         "",
-        "| round | measure | frozen | what served | the round's student | recovered |",
-        "|---|---|---|---|---|---|",
+        "| round | measure | frozen | what served | the round's student | lead | recovered |",
+        "|---|---|---|---|---|---|---|",
     ]
     for number in range(2, ROUNDS + 1):
         for measure_name in MEASURES:
@@ -50,7 +57,10 @@ def render(result: dict[str, Any]) -> str:
             for ranker in ("first student", "served", "student"):
                 values = values_of(seeds, DRIFT.name, number, ranker, measure_name)
                 cells.append(over_seeds(values) or "-")
-            shares = recovered(seeds, number, measure_name, "student")
-            cells.append(over_seeds(shares, ".0%") or "no loss")
+            cells.append(over_seeds(gains(seeds, number, measure_name), "+.3f"))
+            shares = []
+            if measure_name != "purchases":
+                shares = recovered(seeds, number, measure_name)
+            cells.append(over_seeds(shares, ".0%") or "-")
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -38,13 +38,18 @@ def gains(seeds: Any, ranker: str, measure_name: str, first: str) -> list[float]
 
 def endings(seeds: Any) -> list[str]:
     """How each round ended, in numbers of seeds."""
-    lines = ["| round | gate passed | decisions |", "|---|---|---|"]
+    lines = [
+        "| round | teacher promoted | gate passed | decisions |",
+        "|---|---|---|---|",
+    ]
     for number in range(1, ROUNDS + 1):
         rounds = [loop[PLAIN.name][number - 1] for loop in seeds.values()]
+        taught = sum(measured["teacher"]["promoted"] for measured in rounds)
         passed = sum(measured["status"] == "passed" for measured in rounds)
         actions = Counter(measured["action"] or "none" for measured in rounds)
         decisions = ", ".join(f"{name} {count}" for name, count in actions.items())
-        lines.append(f"| {number} | {passed} of {len(rounds)} | {decisions} |")
+        counts = f"{taught} of {len(rounds)} | {passed} of {len(rounds)}"
+        lines.append(f"| {number} | {counts} | {decisions} |")
     return lines
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adore.data import demo_data, prepare
+from adore.data.requests import RequestConfig
 from adore.release.simulated_visits import (
     Searches,
     Visit,
@@ -60,6 +61,19 @@ def test_traffic_is_of_other_shoppers_over_all_queries(prepared: Path) -> None:
     assert 0.1 < len(new) / len(traffic) < 0.5
     assert all(v.search_id == v.text for v in new)
     assert all(v.search_id == v.query_id for v in traffic if v.text in known)
+
+
+def test_a_few_new_texts_are_typed_by_many(prepared: Path) -> None:
+    """Else hardly any would ever have the clients that a request needs; the same every round."""
+    known = set(Searches.read(prepared, 40).texts.values())
+    clients: dict[str, set[str]] = {}
+    for first_visit in (100, 200):
+        for visit in visits_of(prepared, traffic=1200, first_visit=first_visit)[1]:
+            if visit.text not in known:
+                clients.setdefault(visit.text, set()).add(visit.client)
+    counts = sorted(map(len, clients.values()), reverse=True)
+    assert counts[2] >= RequestConfig().min_searchers
+    assert counts[0] > 3 * counts[len(counts) // 2]
 
 
 def test_bots_push_their_brand_and_change_no_person(prepared: Path) -> None:

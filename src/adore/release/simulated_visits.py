@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
@@ -35,8 +36,10 @@ TRAFFIC_VISITS = 4
 """Visits of each shopper who is not measured."""
 POPULARITY = 0.8
 """Exponent of Zipf's law: the query of rank r is searched in proportion to r ** -0.8."""
+NEW_POPULARITY = 1.0
+"""The same for texts that the shop has not seen: what is in fashion is typed by many."""
 REWORDINGS = ("buy {}", "{} online", "best {}", "cheap {}", "{} deals")
-"""Texts that mean the same as a query, and that the shop has not seen."""
+"""Texts that mean the same as a query, and that the shop has not seen; each query has one."""
 
 
 class VisitsConfig(StageConfig):
@@ -265,8 +268,12 @@ def _people(
         return random.Random(f"{config.seed}|{query_id}").random()
 
     query_ids = sorted(searches.lists, key=popularity)
-    weights = (1.0 + np.arange(len(query_ids))) ** -POPULARITY
-    shares = weights / weights.sum()
+    shares = _zipf(len(query_ids), POPULARITY)
+    # Other words for a test query would take its meaning into the training data.
+    train_ids = [
+        query_id for query_id in query_ids if searches.splits[query_id] == "train"
+    ]
+    new_shares = _zipf(len(train_ids), NEW_POPULARITY)
     generator = _generator(config, 2)
     for index in itertools.count():
         user, number = divmod(index, TRAFFIC_VISITS)
@@ -275,10 +282,10 @@ def _people(
         text = searches.texts[query_id]
         search_id = query_id
         is_new = generator.random() < config.new_texts
-        wording = _any_of(REWORDINGS, generator)
-        # Other words for a test query would take its meaning into the training data.
         if is_new and searches.splits[query_id] == "train":
-            text = wording.format(text)
+            query_id = train_ids[int(generator.choice(len(train_ids), p=new_shares))]
+            wording = random.Random(f"{config.seed}|{query_id}|new").choice(REWORDINGS)
+            text = wording.format(searches.texts[query_id])
             search_id = text
         yield Visit(
             shoppers,
@@ -288,6 +295,12 @@ def _people(
             search_id,
             text,
         )
+
+
+def _zipf(count: int, exponent: float) -> npt.NDArray[np.float64]:
+    """Shares of so many ranks by Zipf's law."""
+    weights = (1.0 + np.arange(count)) ** -exponent
+    return np.asarray(weights / weights.sum())
 
 
 def _bots(config: VisitsConfig, searches: Searches, attack: Attack) -> Iterator[Visit]:

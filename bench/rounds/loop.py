@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from adore.rounds.ending import end_round
 from adore.rounds.entries import Kind, Status
 from adore.rounds.made import card_of
 from adore.rounds.registry import Draft, append, read_state
-from adore.rounds.state import Round, State
+from adore.rounds.state import State
 from adore.rounds.values import merged, values_of
 from adore.storage import write_json
 
@@ -42,6 +43,8 @@ FIRST = "first"
 """Name of the shop of a seed's first round, which all variations share."""
 RELEASED = ("release", "experiment")
 """Steps of a round that only a passed gate allows."""
+ALONE = "production"
+"""Step in which the champion serves everybody, because the gate refused."""
 Document = dict[str, Any]
 
 
@@ -116,7 +119,7 @@ class _Loop:
         run = self.place / "rounds" / "0001"
         run.mkdir(parents=True, exist_ok=True)
         for name in LOOP:
-            if name not in RELEASED and not (run / name).exists():
+            if name not in (*RELEASED, ALONE) and not (run / name).exists():
                 step = first.place.absolute() / "rounds" / "0001" / name
                 (run / name).symlink_to(step)
 
@@ -136,14 +139,16 @@ class _Loop:
             )
         )
         data = self.data(number)
-        status = Status.PASSED
-        for name in LOOP:
-            if name in RELEASED and not _passed(run):
-                status = Status.REFUSED
-                continue
-            runner.run_step(name, run, data=data, profile=profile, seed=self.seed)
-        if status is Status.REFUSED:
-            self._serve_champion(current_round, profile)
+
+        def run_steps(names: Iterable[str]) -> None:
+            for name in names:
+                runner.run_step(name, run, data=data, profile=profile, seed=self.seed)
+
+        run_steps(name for name in LOOP if name not in (*RELEASED, ALONE))
+        status = Status.PASSED if _passed(run) else Status.REFUSED
+        if status is Status.REFUSED and current_round.champion is None:
+            raise RuntimeError(f"{run}: the first round's gate refused; nothing serves")
+        run_steps(RELEASED if status is Status.PASSED else [ALONE])
         end_round(Config(shop=self.shop, number=number), run, status)
 
     def _start(self, state: State, number: int) -> Draft | None:
@@ -166,36 +171,6 @@ class _Loop:
         }
         return Draft(Kind.STARTED, number, details)
 
-    def _serve_champion(self, refused: Round, profile: str) -> None:
-        """The gate refused, so the champion serves everybody, and logs for the next round."""
-        run = Path(refused.run)
-        if refused.champion is None:
-            raise RuntimeError(f"{run}: the first round's gate refused; nothing serves")
-        champion = refused.champion.place
-        verdict = {"passed": True, "champion": "champion", "baseline": ""}
-        (run / "served").mkdir(exist_ok=True)
-        write_json(verdict, run / "served" / "gate.json")
-        release = str(run / "served" / "release")
-        changes: dict[str, Document] = {
-            "release": {"gate": str(run / "served"), "student": champion},
-            "experiment": {"release": release},
-        }
-        outputs = {"release": release, "experiment": str(run / "experiment")}
-        for name in RELEASED:
-            inputs = runner.inputs_of(
-                name,
-                refused.run,
-                data=refused.started.details["data"],
-                profile=profile,
-            )
-            runner.run_stage(
-                name,
-                {**inputs, **changes[name]},
-                outputs[name],
-                profile=profile,
-                seed=self.seed,
-            )
-
     def measure(self, number: int) -> Document:
         """Read or compute what is known of a round that has ended."""
         state = read_state(self.shop)
@@ -208,7 +183,8 @@ class _Loop:
 
         run = Path(ended_round.run)
         prepared = run / "prepare"
-        result = json.loads((run / "experiment" / "result.json").read_text("utf-8"))
+        proof = ALONE if ended_round.status is Status.REFUSED else "experiment"
+        result = json.loads((run / proof / "result.json").read_text("utf-8"))
         control = run / "release" / "variants" / "control"
         if ended_round.champion:
             control = Path(ended_round.champion.place)

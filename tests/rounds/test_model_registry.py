@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,19 @@ from tests.rounds.test_state import (
     MADE,
     PROMOTED,
     STUDENT,
+    decided,
     entries,
     started,
 )
 
+from adore.artifacts import Manifest, write_table
 from adore.errors import UnavailableError
 from adore.release.local import free_port
-from adore.rounds.entries import Kind
+from adore.rounds.entries import Action, Kind
 from adore.rounds.model_registry import register_models
 from adore.rounds.registry import Draft
 from adore.rounds.state import State, fold
+from adore.storage import write_json
 
 pytest.importorskip("model_registry")
 SPEC = yaml.safe_load(
@@ -77,6 +81,12 @@ def check_body(content: Json, body: object) -> None:
     jsonschema.Draft202012Validator(whole).validate(body)
 
 
+def listed(objects: Iterable[Json]) -> Json:
+    items = list(objects)
+    count = len(items)
+    return {"items": items, "nextPageToken": "", "pageSize": count, "size": count}
+
+
 class Registry(ThreadingHTTPServer):
     """Objects in memory; ``faults`` has what broke the document."""
 
@@ -84,6 +94,7 @@ class Registry(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.kinds: dict[str, list[Json]] = {"model": [], "version": [], "artifact": []}
         self.faults: list[str] = []
+        self.broken = ""
         self.changes: list[str] = []
 
     def make(self, kind: str, body: Json, **more: str) -> Json:
@@ -96,6 +107,8 @@ class Registry(ThreadingHTTPServer):
         self, method: str, path: str, query: Json, body: Json
     ) -> tuple[int, Json]:
         last = path.rsplit("/", 1)[-1]
+        if method == "POST" and last == self.broken:
+            raise ConnectionError("killed here")
         if method == "POST":
             self.changes.append(f"POST {last}")
             kind = {"registered_models": "model", "model_versions": "version"}
@@ -108,14 +121,18 @@ class Registry(ThreadingHTTPServer):
             version.update(body)
             self.changes.append(f"PATCH {version['name']} {version['state']}")
             return 200, version
+        return self.find(last, path, query)
+
+    def find(self, last: str, path: str, query: Json) -> tuple[int, Json]:
         if last == "registered_models":  # the client looks whether the server answers
-            items = self.kinds["model"]
-            return 200, {
-                "items": items,
-                "nextPageToken": "",
-                "pageSize": len(items),
-                "size": len(items),
-            }
+            return 200, listed(self.kinds["model"])
+        if last == "artifacts":
+            version_id = path.split("/")[-2]
+            return 200, listed(
+                one
+                for one in self.kinds["artifact"]
+                if one["modelVersionId"] == version_id
+            )
         kind_of = {"registered_model": "model", "model_version": "version"}
         for one in self.kinds[kind_of[last]]:
             if one["name"] == query["name"] and one.get(
@@ -237,6 +254,67 @@ def test_a_second_call_changes_what_changed(server: Registry) -> None:
     assert server.changes == [f"PATCH {LATER} ARCHIVED"]
     assert states(server) == {STUDENT: "LIVE", LATER: "ARCHIVED"}
     assert server.faults == []
+
+
+@pytest.mark.parametrize("level", ["registered_models", "model_versions", "artifacts"])
+def test_a_call_that_ended_in_the_middle_is_finished_by_the_next(
+    server: Registry, level: str
+) -> None:
+    server.broken = level
+    with pytest.raises(UnavailableError):
+        register_models("my-shop", address(server), two_rounds())
+    server.broken = ""
+    server.faults.clear()
+    register_models("my-shop", address(server), two_rounds())
+    assert server.faults == []
+    counts = {kind: len(made) for kind, made in server.kinds.items()}
+    assert counts == {"model": 1, "version": 2, "artifact": 2}
+    parents = {artifact["modelVersionId"] for artifact in server.kinds["artifact"]}
+    assert parents == {version["id"] for version in server.kinds["version"]}
+
+
+def test_the_card_has_base_sizes_and_measures_by_slice(
+    server: Registry, tmp_path: Path
+) -> None:
+    run, folder = tmp_path / "run", tmp_path / "champion"
+    folder.mkdir()
+    (folder / "net.onnx").write_bytes(b"net")
+    card = {"version": STUDENT, "kind": "student", "backbone": "tiny"}
+    write_json({**card, "data": {"human": 300}}, folder / "card.json")
+    rows = [
+        {
+            "system": "student",
+            "split": "test",
+            "slice": name,
+            "measure": "nDCG@10",
+            "value": value,
+            "low": 0.0,
+            "high": 1.0,
+            "n": 9,
+        }
+        for name, value in (("all", 0.81234), ("brand", 0.7))
+    ]
+    (run / "evaluate").mkdir(parents=True)
+    write_table(rows, run / "evaluate", "measures")
+    done = Manifest("evaluate", "0", "0", {}, {}, {}, "0", {}, {}, 1.0, 0.0, {})
+    write_json(asdict(done), run / "evaluate" / "manifest.json")
+
+    begin = started(1)
+    begin.details["run"] = str(run)
+    champion = {**CHALLENGER, "place": str(folder)}
+    promoted = decided(1, Action.PROMOTE, champion)
+    end = Draft(Kind.ENDED, 1, {**MADE, "run": str(run)})
+    state = fold(entries(begin, promoted, end))
+    register_models("my-shop", address(server), state)
+    assert server.faults == []
+    (version,) = server.kinds["version"]
+    registered = json.loads(version["customProperties"]["card"]["string_value"])
+    assert registered["backbone"] == "tiny" and registered["data"] == {"human": 300}
+    assert registered["bytes"]["net.onnx"] == 3
+    assert registered["measures"] == {
+        "all": {"nDCG@10": 0.8123},
+        "brand": {"nDCG@10": 0.7},
+    }
 
 
 def test_a_server_that_is_not_there_is_named() -> None:

@@ -13,7 +13,7 @@ from adore.rulebook import RULEBOOK_FILE, RuleBook
 from adore.storage import join, local_copy
 from adore.student.export import CARD
 
-__all__ = ["card_of", "made_in", "read_document"]
+__all__ = ["card_of", "made_in", "measures_by_slice", "read_document"]
 
 GATE_FIELDS = (
     "passed",
@@ -98,15 +98,39 @@ def made_in(run: str, status: Status) -> Document:
 
 def _measures(run: str) -> Document:
     """The student's measures over all test queries."""
+    measures = {}
+    for row in _student_rows(run):
+        if row["slice"] == "all":
+            measures[row["measure"]] = {name: row[name] for name in MEASURE_FIELDS}
+    return measures
+
+
+def measures_by_slice(run: str) -> Document:
+    """Read what a run's student reached on the test queries of each slice.
+
+    Args:
+        run: the run's place.
+
+    Returns:
+        Value by measure and slice; empty if the run has no measures.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    measures: dict[str, dict[str, float]] = {}
+    for row in _student_rows(run):
+        of_slice = measures.setdefault(row["slice"], {})
+        of_slice[row["measure"]] = round(row["value"], 4)
+    return measures
+
+
+def _student_rows(run: str) -> list[Document]:
+    """Rows of ``measures`` of the student on test queries."""
     evaluate = join(run, "evaluate")
     if read_manifest(evaluate) is None:
-        return {}
+        return []
     table = read_table(local_copy(evaluate), "measures")
-    of_student = table.filter(system="student", split="test", slice="all")
-    measures = {}
-    for row in of_student.iter_rows(named=True):
-        measures[row["measure"]] = {name: row[name] for name in MEASURE_FIELDS}
-    return measures
+    return table.filter(system="student", split="test").to_dicts()
 
 
 def _data(run: str) -> Document:

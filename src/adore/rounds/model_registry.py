@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 from adore import __version__
 from adore.errors import NotInstalledError, UnavailableError, check
 from adore.rounds.entries import Document
+from adore.rounds.made import measures_by_slice, read_document
 from adore.rounds.state import Round, State
-from adore.storage import join
+from adore.storage import join, local_copy
+from adore.student.export import CARD
 
 __all__ = ["register_models"]
 
@@ -99,24 +101,45 @@ def _register(client: Any, name: str, state: State) -> None:
         # A refused student is released nowhere, so there is nothing to register.
         if not version or not made_round.made["gate"].get("passed"):
             continue
-        if client.get_registered_model(name) is None or (
-            client.get_model_version(name, version) is None
-        ):
-            client.register_model(
-                name,
-                _place_of(state, made_round, version),
-                version=version,
-                model_format_name="adore",
-                model_format_version=__version__,
-                metadata=_metadata(made_round),
-            )
-        registered = client.get_model_version(name, version)
+        registered = _registered_version(client, name, state, made_round)
         wanted_state = ModelVersionState.ARCHIVED
         if version in live_versions:
             wanted_state = ModelVersionState.LIVE
         if registered.state != wanted_state:
             registered.state = wanted_state
             client.update(registered)
+
+
+def _registered_version(client: Any, name: str, state: State, made_round: Round) -> Any:
+    """Find the version of a round's student, or register what is missing of it."""
+    # The client's own register_model refuses a version that is there. So by it a call that was
+    # killed before it registered the artefact could never be finished.
+    from model_registry.types import ModelArtifact, ModelVersion, RegisteredModel
+
+    api, wait_for = client._api, client.async_runner
+    version = made_round.made["student"]["version"]
+    place = _place_of(state, made_round, version)
+    model = client.get_registered_model(name)
+    if model is None:
+        new_model = RegisteredModel(name=name, owner=AUTHOR)
+        model = wait_for(api.upsert_registered_model(new_model))
+    registered = client.get_model_version(name, version)
+    if registered is None:
+        new_version = ModelVersion(
+            name=version,
+            author=AUTHOR,
+            custom_properties=_metadata(made_round, place),
+        )
+        registered = wait_for(api.upsert_model_version(new_version, model.id))
+    if not wait_for(api.get_model_artifacts(registered.id)):
+        artifact = ModelArtifact(
+            name=name,
+            uri=place,
+            model_format_name="adore",
+            model_format_version=__version__,
+        )
+        wait_for(api.upsert_model_version_artifact(artifact, registered.id))
+    return registered
 
 
 def _live_versions(state: State) -> set[str]:
@@ -140,14 +163,29 @@ def _place_of(state: State, made_round: Round, version: str) -> str:
     return join(made_round.run, "release", "variants", "challenger")
 
 
-def _metadata(made_round: Round) -> dict[str, str | int | float | bool]:
-    """Lineage and figures; what is an object is written as JSON."""
+def _card(made_round: Round, place: str) -> Document:
+    """What a student is: base, what it learnt from, bytes by file, measures by slice."""
+    student = made_round.made["student"]
+    # Of a run that was deleted the shop's registry knows kind and version.
+    card = {**student, **read_document(join(place, CARD))}
+    if len(card) > len(student):
+        folder = local_copy(place)
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        card["bytes"] = {
+            path.relative_to(folder).as_posix(): path.stat().st_size for path in files
+        }
+    card["measures"] = measures_by_slice(made_round.run)
+    return card
+
+
+def _metadata(made_round: Round, place: str) -> dict[str, str | int | float | bool]:
+    """Card, lineage and figures; what is an object is written as JSON."""
     made = made_round.made
     champion: Document = {}
     if made_round.champion:
         champion = {"version": made_round.champion.version}
     documents = {
-        "card": made["student"],
+        "card": _card(made_round, place),
         "gate": made["gate"],
         "experiment": made["experiment"],
         "teacher": made["teacher"],

@@ -28,8 +28,8 @@ __all__ = [
 SIMULATED = (
     "**Simulated shoppers, judgements and truth** on a small demo shop "
     "(`bench/rounds/profile.yaml`); no label by people after round one. Measures are by the "
-    "known truth on test queries; a test query stays one in every round. Purchases are those that a "
-    "visit brings on average by the shoppers' own model: they read true grades and positions "
+    "known truth on test queries; a test query stays one in every round. Purchases are those that "
+    "a visit brings on average by the shoppers' own model: they read true grades and positions "
     "alone, so prices, tastes and novelty play no part. Intervals are 95 % (Student's t) over "
     "seeds."
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.report.test_page import EVIL, browser, put
 
+from adore.artifacts import Manifest
 from adore.pipeline.graph import LOOP
 from adore.report.page import write_report
 from adore.report.timeline import ROUNDS, production_counts, read_timeline
@@ -102,6 +104,20 @@ def test_the_page_tells_decisions_alarm_and_what_was_logged(run: Path) -> None:
     for words in ("rollback", "not yet", "1,200 lists shown", "+0.050 to +0.150"):
         assert words in text
     assert "What shoppers see narrows" in text and "logged twice" not in text
+
+
+def test_a_refused_round_tells_what_people_bought_of_the_champion(
+    tmp_path: Path,
+) -> None:
+    alone = {"value": 0.612, "low": 0.55, "high": 0.68, "users": 600, "simulated": True}
+    refused = {**UNFINISHED, "status": "refused", "bought": alone}
+    put(tmp_path, ROUNDS, [ended_round(1, "promote"), refused])
+    text = write_report(tmp_path, LOOP).read_text()
+    assert "0.550 to 0.680, champion alone" in text and text.count("simulated<") == 2
+    assert "production" not in text, "no step of a run whose gate passed"
+    done = Manifest("production", "0", "0", {}, {}, {}, "0", {}, {}, 3.0, 0.0, {})
+    put(tmp_path, "production/manifest.json", asdict(done))
+    assert "production" in write_report(tmp_path, LOOP).read_text()
 
 
 @pytest.mark.browser

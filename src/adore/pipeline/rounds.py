@@ -169,7 +169,7 @@ def begin_round(
         return None
     _prepare(current_round)
     if not _is_new(current_round, state):
-        reason = _why_nothing(state)
+        reason = _why_nothing(current_round)
         log_line(f"round {current_round.number}: nothing is new, it stops here{reason}")
         end_unchanged(shop.place, current_round.number, current_round.run)
         storage.delete(current_round.run)
@@ -249,9 +249,10 @@ def _prepare(current_round: Round) -> None:
     runner.run_step("prepare", run, data=data, profile=profile, seed=seed)
 
 
-def _why_nothing(state: State) -> str:
+def _why_nothing(current_round: Round) -> str:
     """Why nothing was logged, where that is known; empty where it is not."""
-    if state.champion:
+    values = current_round.started.details["values"]
+    if current_round.champion or values.get("prepare", {}).get("logs"):
         return ""
     return (
         ": no round has passed its gate yet, so nothing serves and nobody is logged; "

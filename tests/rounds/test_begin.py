@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from tests.rounds.test_state import CONTROL, FIRST, MADE, decided, started
 
+from adore.artifacts import Manifest
+from adore.errors import MissingError
 from adore.pipeline.ending import finish
 from adore.pipeline.rounds import Shop, begin_round
 from adore.report.timeline import ROUNDS
@@ -69,3 +72,48 @@ def test_a_runs_end_is_entered_once_and_is_on_its_page(tmp_path: Path) -> None:
     (row,) = json.loads((run / ROUNDS).read_text("utf-8"))
     assert row["gate"]["reasons"] == ["too bad"] and row["status"] == "refused"
     assert "<h2>Rounds</h2>" in (run / "index.html").read_text("utf-8")
+
+
+def test_a_round_that_could_not_read_its_input_begins_again(tmp_path: Path) -> None:
+    shop = str(tmp_path / "shop")
+    places = []
+    for name in ("nowhere", "nor here"):
+        with pytest.raises(MissingError, match=name):
+            begin_round(Shop(shop, str(tmp_path / name), "laptop", 0))
+        state = read_state(shop)
+        (only_round,) = state.rounds
+        places.append(only_round.started.details["data"])
+        assert only_round.number == 1 and state.unfinished == only_round
+    assert places == [str(tmp_path / "nowhere"), str(tmp_path / "nor here")]
+    # The same arguments add nothing.
+    with pytest.raises(MissingError):
+        begin_round(Shop(shop, str(tmp_path / "nor here"), "laptop", 0))
+    assert read_state(shop) == state
+
+
+def test_a_round_that_was_prepared_goes_on_as_it_began(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop, run = str(tmp_path / "shop"), str(tmp_path / "run")
+    draft = started(1)
+    draft.details["run"] = run
+    write(shop, draft)
+    begin_run(run, data="demo", profile="tiny", seed=0, job="j-7")
+    done = Manifest("prepare", "0", "0", {}, {}, {}, "0", {}, {}, 1.0, 0.0, {})
+    write_json(asdict(done), f"{run}/prepare/manifest.json")
+    begin_round(Shop(shop, "demo", "laptop", 3))
+    assert read_state(shop).last == 1
+    printed = capsys.readouterr().err
+    assert "another profile and seed counts from the next round on" in printed
+
+
+def test_a_run_whose_profile_only_names_a_shop_is_no_round(tmp_path: Path) -> None:
+    shop, run = str(tmp_path / "shop"), tmp_path / "run"
+    profile = json.dumps({"rounds": {"shop": shop}})
+    begin_run(str(run), data="demo", profile="tiny", seed=0)
+    verdict = {"passed": True, "champion": "bm25", "baseline": "bm25", "reasons": []}
+    write_json(verdict, run / "gate" / "gate.json")
+    control = run / "release" / "variants" / "control"
+    write_json({"version": "bm25-1", "kind": "bm25"}, control / "card.json")
+    finish(str(run), "SUCCEEDED", profile=profile)
+    assert read_state(shop).last == 0

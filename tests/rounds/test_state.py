@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adore.artifacts import Manifest
-from adore.rounds.ending import decide
+from adore.rounds.ending import decide, set_champion
 from adore.rounds.entries import Action, Document, Entry, Kind
 from adore.rounds.registry import Draft, append, read_state
 from adore.rounds.state import State, fold
@@ -252,3 +252,37 @@ def test_a_promoted_challenger_outlives_its_run(tmp_path: Path) -> None:
     assert (Path(state.champion.place) / "net.onnx").read_bytes() == b"net"
     assert decide(shop, 1, Action.ROLL_BACK, by="test").champion == state.champion
     assert read_state(shop).rounds[0].action is Action.ROLL_BACK
+
+
+def test_a_student_that_serves_again_is_the_champion_again(tmp_path: Path) -> None:
+    shop, run = str(tmp_path / "shop"), tmp_path / "run"
+    draft = started(1)
+    draft.details["run"] = str(run)
+    append(shop, lambda state: draft)
+    challenger = run / "release" / "variants" / "challenger"
+    card = {"version": STUDENT, "kind": "student"}
+    write_json(card, challenger / "card.json")
+    decide(shop, 1, Action.PROMOTE, by="test")
+    set_champion(shop, CONTROL, by="test", reason="by hand")
+
+    for _ in range(2):
+        state = decide(shop, 1, Action.PROMOTE, by="cluster")
+        assert state.champion and state.champion.version == STUDENT
+        assert state.last == 4
+
+
+def test_a_copy_that_was_killed_is_made_again(tmp_path: Path) -> None:
+    shop, run = str(tmp_path / "shop"), tmp_path / "run"
+    draft = started(1)
+    draft.details["run"] = str(run)
+    append(shop, lambda state: draft)
+    challenger = run / "release" / "variants" / "challenger"
+    card = {"version": STUDENT, "kind": "student"}
+    write_json(card, challenger / "card.json")
+    (challenger / "net.onnx").write_bytes(b"net")
+    # Of a store's folder the card came first, and the rest never.
+    copy = tmp_path / "shop" / "champions" / STUDENT
+    write_json(card, copy / "card.json")
+
+    decide(shop, 1, Action.PROMOTE, by="test")
+    assert (copy / "net.onnx").read_bytes() == b"net"

@@ -190,7 +190,8 @@ def _end_round(run: str, local: Path, ending: Ending, profile: str) -> None:
     if not profile or ending.status not in (RunStatus.PASSED, RunStatus.REFUSED):
         return
     config = settings.section_config(profile, "rounds")
-    if not config.shop:
+    # A profile may name its shop for reviews alone: a run without a number is no round.
+    if not config.shop or not config.number:
         return
 
     status = Status(ending.status.value)

@@ -21,7 +21,7 @@ from adore.rounds.entries import Action, Document, Kind, Status
 from adore.rounds.registry import Draft, append, read_state
 from adore.rounds.state import Round, State
 from adore.rounds.values import merged, values_of
-from adore.run_record import RunStatus, begin_run, check_free, read_run
+from adore.run_record import RunRecord, RunStatus, begin_run, check_free, read_run
 
 __all__ = [
     "Shop",
@@ -156,14 +156,13 @@ def begin_round(
     state = append(shop.place, lambda state: _start(state, shop, base))
     current_round = state.unfinished
     if current_round is None:
-        log_line(
-            f"round {state.rounds[-1].number} is undecided: the next one waits "
-            "(rounds.on_hold: wait)"
-        )
+        undecided = state.experiment.round if state.experiment else len(state.rounds)
+        log_line(f"round {undecided} is undecided: the next one waits (rounds.on_hold)")
         return None
     log_line(f"round {current_round.number}: {current_round.run}")
+    _tell_what_waits(current_round, shop, base)
     record = read_run(current_round.run)
-    job = str(record.get("owner", {}).get("job", ""))
+    job = _job_of(record)
     if job and record.get("status") == RunStatus.RUNNING and is_going(job):
         log_line(f"round {current_round.number}: run {job} does it on the cluster")
         return None
@@ -177,6 +176,11 @@ def begin_round(
     return current_round
 
 
+def _job_of(record: RunRecord) -> str:
+    """Id of the run on Kubeflow Pipelines that does a round; empty where none does."""
+    return str(record.get("owner", {}).get("job", ""))
+
+
 def _base_profile(shop: Shop) -> Profile:
     sections = settings.sections_of(shop.profile)
     if shop.deploy:
@@ -186,19 +190,61 @@ def _base_profile(shop: Shop) -> Profile:
 
 def _start(state: State, shop: Shop, base: Profile) -> Draft | None:
     """The first entry of the next round; None: go on with the last one, or wait."""
-    if state.unfinished or _waits(state, base):
-        return None
+    unfinished = state.unfinished
     number = len(state.rounds) + 1
+    if unfinished:
+        if not _begins_again(unfinished, shop, base):
+            return None
+        number = unfinished.number
+    elif _waits(state, base):
+        return None
     details: Document = {
         "run": storage.join(shop.place, "rounds", f"{number:04d}"),
-        "data": local.input_place(shop.data),
-        "profile": profile_name(shop.profile),
-        "seed": shop.seed,
+        **_arguments(shop, base),
         "version": __version__,
-        "base": base,
         "values": values_of(state, shop.place, number, base),
     }
     return Draft(Kind.STARTED, number, details)
+
+
+def _arguments(shop: Shop, base: Profile) -> Document:
+    """What a person gave, as a round's first entry has it."""
+    return {
+        "data": local.input_place(shop.data),
+        "profile": profile_name(shop.profile),
+        "seed": shop.seed,
+        "base": base,
+    }
+
+
+def _changed_arguments(current_round: Round, shop: Shop, base: Profile) -> list[str]:
+    """Names of what a person gives otherwise than when the round began."""
+    details = current_round.started.details
+    names = []
+    for name, value in _arguments(shop, base).items():
+        if details[name] != value:
+            names.append("profile" if name == "base" else name)
+    return sorted(set(names))
+
+
+def _begins_again(unfinished: Round, shop: Shop, base: Profile) -> bool:
+    """Whether a round that could not read its input begins again, with other arguments."""
+    is_prepared = read_manifest(storage.join(unfinished.run, "prepare")) is not None
+    is_begun = is_prepared or _job_of(read_run(unfinished.run))
+    if is_begun or not _changed_arguments(unfinished, shop, base):
+        return False
+    check_free(unfinished.run)
+    return True
+
+
+def _tell_what_waits(current_round: Round, shop: Shop, base: Profile) -> None:
+    """Say that a round which goes on keeps the arguments with which it began."""
+    changed_names = _changed_arguments(current_round, shop, base)
+    if changed_names:
+        log_line(
+            f"round {current_round.number} goes on as it began; "
+            f"another {' and '.join(changed_names)} counts from the next round on"
+        )
 
 
 def _waits(state: State, base: Profile) -> bool:

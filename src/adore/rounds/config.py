@@ -17,7 +17,7 @@ class Config(StageConfig):
     shop: str = ""
     """The shop's place, a folder or ``s3://…``; empty: the run is no round."""
     number: int = Field(0, ge=0)
-    """Number of the round, from 1."""
+    """Number of the round, from 1; 0: the run is no round."""
     on_hold: Literal["auto", "beside", "wait"] = "auto"
     """What the next round does while the experiment of the last one is undecided.
 

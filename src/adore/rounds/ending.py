@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from adore.errors import MissingError, check
+from adore.errors import DataError, MissingError, check
 from adore.experiment.design import CHALLENGER, CONTROL
 from adore.rounds.config import Config
 from adore.rounds.entries import Action, Document, Kind, Status
 from adore.rounds.made import card_of, made_in
 from adore.rounds.registry import Draft, append, read_state
 from adore.rounds.state import State
-from adore.storage import copy_folder, join
+from adore.storage import copy_folder, join, local_copy
+from adore.student.export import check_sealed
 
 __all__ = ["CHAMPIONS", "decide", "end_round", "end_unchanged", "set_champion"]
 
@@ -152,7 +153,9 @@ def decide(
 
     def choose(state: State) -> Draft | None:
         decided_round = state.find_round(number)
-        if decided_round is None or decided_round.action is action:
+        if decided_round is None:
+            return None
+        if decided_round.action is action and not _is_replaced(state, details):
             return None
         if "champion" in details or state.champion is None:
             return Draft(Kind.DECISION, number, {"champion": {}, **details})
@@ -166,6 +169,13 @@ def decide(
         return Draft(Kind.DECISION, number, {**details, "champion": champion})
 
     return append(shop, choose)
+
+
+def _is_replaced(state: State, details: Document) -> bool:
+    """Whether a student that was promoted is promoted again, after another one served."""
+    if "champion" not in details or state.champion is None:
+        return False
+    return bool(details["champion"]["version"] != state.champion.version)
 
 
 def _challenger(shop: str, number: int) -> Document:
@@ -187,6 +197,17 @@ def _keep(shop: str, folder: str, *, run: str) -> Document:
         error=MissingError,
     )
     place = join(shop, CHAMPIONS, card["version"])
-    if card_of(place) != card:
+    if not _is_whole(place, card):
         copy_folder(folder, place)
     return {**card, "place": place, "run": run}
+
+
+def _is_whole(place: str, card: Document) -> bool:
+    """Whether a ranker was copied to the end: a store gets its files one by one."""
+    if card_of(place) != card:
+        return False
+    try:
+        check_sealed(local_copy(place))
+    except DataError:
+        return False
+    return True

@@ -166,7 +166,11 @@ def fold(entries: Iterable[Entry]) -> State:
 
 def _start(state: State, entry: Entry) -> State:
     started_round = Round(entry, champion=state.champion)
-    return replace(state, rounds=(*state.rounds, started_round))
+    earlier_rounds = state.rounds
+    # A round begins again where nothing had come of it.
+    if state.unfinished:
+        earlier_rounds = earlier_rounds[:-1]
+    return replace(state, rounds=(*earlier_rounds, started_round))
 
 
 def _with_round(state: State, changed: Round | None) -> State:

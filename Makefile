@@ -40,7 +40,7 @@ ROUNDS ?=
 EVERY ?=
 pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0] [ROUNDS=4 SHOP=runs/shop-…] [TARGET=kfp KFP_HOST= NAMESPACE= EXPERIMENT= DEPLOY=1 EVERY="0 0 3 * * 1"]
 ifeq ($(TARGET),kfp)
-	@$(BIN)/adore submit --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(SHOP),--shop "$(SHOP)" $(if $(EVERY),--every "$(EVERY)"),--out "$(OUT)") --host "$(KFP_HOST)" --namespace "$(NAMESPACE)" --experiment "$(EXPERIMENT)" $(if $(DEPLOY),--deploy)
+	@$(BIN)/adore submit --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)") $(if $(SHOP),--shop "$(SHOP)") $(if $(EVERY),--every "$(EVERY)") --host "$(KFP_HOST)" --namespace "$(NAMESPACE)" --experiment "$(EXPERIMENT)" $(if $(DEPLOY),--deploy)
 else
 	@$(BIN)/adore run --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)") $(if $(SHOP),--shop "$(SHOP)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 endif

@@ -45,6 +45,15 @@ def test_errors_are_one_line(
         (["compile", "--output", "/dev/null/x"], "Not a directory: '/dev/null/x'"),
         (["serve", "--run", ""], "place == '', must be a folder or s3://"),
         (["judge", "--run", ""], "place == '', must be a folder or s3://"),
+        (["history", "--shop", "/no"], "--shop == '/no', must be a place with rounds"),
+        (
+            ["submit", "--host", "h", "--namespace", "n", "--every", "0 0 3 * * 1"],
+            "--every == '0 0 3 * * 1', must be empty; add --shop",
+        ),
+        (
+            ["submit", "--host", "h", "--namespace", "n", "--shop", "s", "--out", "o"],
+            "--out == 'o', must be empty for rounds",
+        ),
     ],
 )
 def test_disks_and_empty_places_are_one_line_too(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from tests.kubeflow.conftest import StandIn
 
 from adore.config import load_profile
+from adore.errors import MissingError
 from adore.pipeline import cluster_rounds
 from adore.pipeline.kubeflow.client import Server
 from adore.pipeline.rounds import Shop
@@ -56,6 +58,20 @@ def test_a_round_is_submitted_once_with_its_profile(api: StandIn, s3: str) -> No
     state = read_state(shop.place)
     assert [one.status for one in state.rounds] == [Status.REFUSED, Status.UNCHANGED]
     assert len(submitted(api)) == 2
+
+
+def test_a_place_that_pods_cannot_read_is_refused_before_anything_is_written(
+    api: StandIn, tmp_path: Path
+) -> None:
+    shop = tmp_path / "shop"
+    with pytest.raises(MissingError, match="shop == "):
+        cluster_rounds.submit_round(
+            Server(api.url, "shop"),
+            Shop(str(shop), "demo", PROFILE, 0),
+            experiment="t",
+            look=False,
+        )
+    assert not shop.exists()
 
 
 def test_rounds_recur(api: StandIn, s3: str) -> None:

@@ -7,12 +7,22 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from tests.rounds.test_state import CONTROL, FIRST, MADE, decided, started
+from tests.rounds.test_state import (
+    CONTROL,
+    FIRST,
+    MADE,
+    PROMOTED,
+    STUDENT,
+    decided,
+    started,
+)
+from typer.testing import CliRunner
 
 from adore.artifacts import Manifest
-from adore.errors import MissingError
+from adore.cli.main import app
+from adore.errors import ConfigError, MissingError
 from adore.pipeline.ending import finish
-from adore.pipeline.rounds import Shop, begin_round
+from adore.pipeline.rounds import Shop, begin_round, choose_shop
 from adore.report.timeline import ROUNDS
 from adore.rounds.entries import Action, Kind, Status
 from adore.rounds.registry import Draft, append, read_state
@@ -117,3 +127,24 @@ def test_a_run_whose_profile_only_names_a_shop_is_no_round(tmp_path: Path) -> No
     write_json({"version": "bm25-1", "kind": "bm25"}, control / "card.json")
     finish(str(run), "SUCCEEDED", profile=profile)
     assert read_state(shop).last == 0
+
+
+def test_two_folders_of_one_name_are_two_shops(tmp_path: Path) -> None:
+    place = Path(choose_shop("one/shop", "laptop", 0, tmp_path))
+    assert place == tmp_path / "shop-shop-laptop-0"
+    draft = started(1)
+    draft.details["data"] = str(Path("one/shop").absolute())
+    write(str(place), draft)
+    assert choose_shop("one/shop", "laptop", 0, tmp_path) == str(place)
+    with pytest.raises(ConfigError, match="two/shop"):
+        choose_shop("two/shop", "laptop", 0, tmp_path)
+
+
+def test_a_shop_without_the_files_of_its_rounds_still_has_a_history(
+    tmp_path: Path,
+) -> None:
+    shop = tmp_path / "shop"
+    write(str(shop), *PROMOTED)
+    shown = CliRunner().invoke(app, ["run", "--shop", str(shop), "--rounds", "1"])
+    assert shown.exit_code == 0, shown.output
+    assert f"champion: {STUDENT}" in shown.output

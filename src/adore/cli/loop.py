@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from adore.cli.data import Data, Profile, Seed
-from adore.errors import check
+from adore.errors import MissingError, check
 
 __all__ = ["VERBS", "add_to", "history", "run_loop"]
 
@@ -76,12 +76,14 @@ def _run_rounds(data: str, profile: str, seed: int, *, shop: str, count: int) ->
     from adore.pipeline.rounds import Shop, choose_shop, run_rounds, shop_place
     from adore.rounds.registry import read_state
     from adore.rounds.table import render
+    from adore.run_record import read_run
 
     place = shop_place(shop or choose_shop(data, profile, seed))
     typer.echo(f"shop {place} (data {data}, profile {profile}, seed {seed})", err=True)
     wanted = count or read_state(place).ended + 1
     state = run_rounds(Shop(place, data, profile, seed), wanted)
-    if state.worked:
+    # The files of a round may have been deleted since.
+    if state.worked and read_run(state.worked[-1].run):
         _print_run(state.worked[-1].run)
     typer.echo(f"\n{render(state)}")
 
@@ -92,7 +94,7 @@ def history(
     cluster: Annotated[
         bool,
         typer.Option(
-            "--cluster", help="First enter what the cluster of KUBECONFIG serves."
+            "--cluster", help="First enter there what the cluster of KUBECONFIG serves."
         ),
     ] = False,
     profile: Profile = "laptop",
@@ -100,16 +102,26 @@ def history(
     """Print a shop's rounds: data, teacher, student, gate, experiment, decision, what serves."""
     import json
 
+    from adore.pipeline.rounds import shop_place
     from adore.rounds.registry import read_state
     from adore.rounds.table import history as list_rounds
     from adore.rounds.table import render
 
+    place = shop_place(shop)
+    check(
+        read_state(place).last > 0,
+        "--shop",
+        shop,
+        must="a place with rounds",
+        fix="run one: adore run --shop, or correct the place",
+        error=MissingError,
+    )
     if cluster:
         from adore.pipeline.cluster_rounds import reconcile_shop
 
-        for difference in reconcile_shop(shop, profile):
+        for difference in reconcile_shop(place, profile):
             typer.echo(difference, err=True)
-    state = read_state(shop)
+    state = read_state(place)
     printed_text = render(state)
     if json_:
         printed_text = json.dumps(list_rounds(state), indent=2, ensure_ascii=False)

@@ -383,7 +383,9 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     ] = "",
     every: Annotated[
         str,
-        typer.Option(help="With --shop: six cron fields; look then, and run a round."),
+        typer.Option(
+            help="With --shop: run rounds at these times, by six cron fields."
+        ),
     ] = "",
 ) -> None:
     """Run the loop on Kubeflow Pipelines."""
@@ -391,7 +393,9 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     from adore.pipeline.kubeflow.client import Server
     from adore.pipeline.kubeflow.follow import follow
 
+    check(bool(shop) or not every, "--every", every, must="empty", fix="add --shop")
     if shop:
+        check(not out, "--out", out, must="empty for rounds", fix="use --shop alone")
         from adore.pipeline import cluster_rounds
         from adore.pipeline.rounds import Shop
 

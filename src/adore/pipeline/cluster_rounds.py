@@ -51,6 +51,7 @@ def submit_round(
         ConfigError: the profile is wrong, or the namespace lacks what pods wait for.
         MissingError: the cluster cannot read a place.
     """
+    _check_places(shop)
     if shop.deploy:
         for difference in reconcile_shop(shop.place, shop.profile):
             log_line(f"note: {difference}")
@@ -68,6 +69,13 @@ def submit_round(
         look=look,
         target="kubernetes" if shop.deploy else "local",
     )
+
+
+def _check_places(shop: Shop) -> None:
+    """Refuse places that the cluster cannot read, before anything is written there."""
+    cluster.check_readable("shop", shop.place, shop.profile)
+    if shop.data != "demo":
+        cluster.check_readable("data", shop.data, shop.profile)
 
 
 def schedule_rounds(server: Server, shop: Shop, *, cron: str, experiment: str) -> str:
@@ -88,9 +96,7 @@ def schedule_rounds(server: Server, shop: Shop, *, cron: str, experiment: str) -
         MissingError: the cluster cannot read a place.
     """
     settings.check_profile(shop.profile)
-    cluster.check_readable("shop", shop.place, shop.profile)
-    if shop.data != "demo":
-        cluster.check_readable("data", shop.data, shop.profile)
+    _check_places(shop)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as compile_folder:
         pipeline_ids = server.upload(
             compile_pipeline("rounds", compile_folder, shop.profile), "adore-rounds"

@@ -66,9 +66,24 @@ def choose_shop(data: str, profile: str, seed: int, root: Path = Path("runs")) -
 
     Returns:
         The same place for the same arguments.
+
+    Raises:
+        ConfigError: a shop of other data, of the same name, has that place.
     """
     data_name = Path(data).name or "data"
-    return str(root / f"shop-{data_name}-{profile_name(profile)}-{seed}")
+    place = str(root / f"shop-{data_name}-{profile_name(profile)}-{seed}")
+    state = read_state(place)
+    # Folders of two shops may have the same name.
+    if state.rounds:
+        known_data = state.rounds[-1].started.details["data"]
+        check(
+            known_data == local.input_place(data),
+            "--data",
+            data,
+            must=f"{known_data}, as in the last round of {place}",
+            fix="name another place: SHOP, or --shop",
+        )
+    return place
 
 
 def shop_place(place: str) -> str:

@@ -123,6 +123,17 @@ def test_the_page_counts_the_errors_of_every_source(run: Path) -> None:
     assert cells["all"] == ["41", "0", "17", "", "23"]
     assert EVIL not in text and "challenger, purchases lost" in text
 
+    put(run, "synthesise/plan.json", {**plan, "errors_weigh": False})
+    text = write_report(run, LOOP).read_text()
+    assert "Errors that weigh it" not in text and "They do not weigh it" in text
+
+
+def test_a_gate_of_before_champions_has_a_page(run: Path) -> None:
+    put(run, "gate/gate.json", {"passed": True, "champion": "bm25", "reasons": []})
+    text = write_report(run, LOOP).read_text()
+    assert "Against <b>bm25</b>, the best baseline" in text
+    assert "gate: passed against bm25" in summary_table(run)
+
 
 def test_the_page_shows_the_segments_of_an_experiment(run: Path) -> None:
     segment = {

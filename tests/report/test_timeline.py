@@ -79,13 +79,13 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_errors_are_summed_over_sources_and_told_by_round(run: Path) -> None:
+def test_every_source_has_the_same_vote_on_where_errors_went(run: Path) -> None:
     timeline = read_timeline(run)
     assert timeline["errors"] == {
         "sources": [{"teacher": 3, "live": 2}, {"teacher": 3, "live": 3}, {}],
         "rows": [
-            {"type": "brand", "counts": [4, 5, 0]},
-            {"type": EVIL, "counts": [1, 1, 0]},
+            {"type": "brand", "shares": pytest.approx([0.75, 5 / 6, 0])},
+            {"type": EVIL, "shares": pytest.approx([0.25, 1 / 6, 0])},
         ],
     }
     assert "round 2" in timeline["relevance"] and "round 2" in timeline["purchases"]
@@ -110,10 +110,12 @@ def test_a_refused_round_tells_what_people_bought_of_the_champion(
     tmp_path: Path,
 ) -> None:
     alone = {"value": 0.612, "low": 0.55, "high": 0.68, "users": 600, "simulated": True}
-    refused = {**UNFINISHED, "status": "refused", "bought": alone}
+    gate = {"passed": False, "champion": "champion", "reasons": ["too weak: " + EVIL]}
+    refused = {**UNFINISHED, "status": "refused", "bought": alone, "gate": gate}
     put(tmp_path, ROUNDS, [ended_round(1, "promote"), refused])
     text = write_report(tmp_path, LOOP).read_text()
-    assert "0.550 to 0.680, champion alone" in text and text.count("simulated<") == 2
+    assert "0.550 to 0.680<br>champion alone" in text and text.count("simulated<") == 2
+    assert "refused: too weak: " in text and EVIL not in text
     assert "production" not in text, "no step of a run whose gate passed"
     done = Manifest("production", "0", "0", {}, {}, {}, "0", {}, {}, 3.0, 0.0, {})
     put(tmp_path, "production/manifest.json", asdict(done))
@@ -134,3 +136,8 @@ def test_a_browser_shows_the_rounds_without_scrolling_sideways(
     section = page.locator("section", has=heading)
     assert section.locator("svg").count() == 2
     assert section.locator("tr").count() == 8
+
+    badges = section.locator(".badge").evaluate_all(
+        "all => all.map(badge => badge.closest('td').getBoundingClientRect().height)"
+    )
+    assert len(badges) == 2 and max(badges) < 80, "the badge stands beside the figures"

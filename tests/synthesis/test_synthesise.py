@@ -164,6 +164,7 @@ def test_the_uniform_comparator_heeds_no_errors(
     assert (
         set(plan["shares"].values()) == {1 / len(ERROR_TYPES)}
         and sum(plan["errors"]["teacher"].values()) > 0
+        and not plan["errors_weigh"]
     )
 
 

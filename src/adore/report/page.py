@@ -171,7 +171,8 @@ def _error_table(plan: Document) -> Document:
 
     Returns:
         ``sources``, each with its ``name`` and ``total``; ``rows``, each with a ``type``, its
-        ``counts`` by source, the ``share`` of candidates planned and how many were ``made``.
+        ``counts`` by source, the ``share`` of candidates planned and how many were ``made``;
+        ``weigh``, whether errors had a say in the shares.
     """
     errors = plan.get("errors", {})
     sources = []
@@ -186,7 +187,8 @@ def _error_table(plan: Document) -> Document:
         rows.append(
             {"type": error_type, "counts": type_counts, "share": share, "made": made}
         )
-    return {"sources": sources, "rows": rows}
+    weigh = plan.get("errors_weigh", True)
+    return {"sources": sources, "rows": rows, "weigh": weigh}
 
 
 def _losses_plot(curves: Document) -> Markup:
@@ -372,7 +374,7 @@ def _contents(run_dir: Path, names: Sequence[str]) -> Document:
 def _opponents(gate_verdict: Document) -> str:
     """Name the systems that the student had to beat."""
     # The baseline is the champion where no ranker in production was scored.
-    names = dict.fromkeys([gate_verdict["champion"], gate_verdict["baseline"]])
+    names = dict.fromkeys([gate_verdict["champion"], gate_verdict.get("baseline")])
     return " and ".join(filter(None, names)) or "no baseline"
 
 

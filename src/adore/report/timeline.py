@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ COUNTS = {
     "events": "events",
     "repeats": "logged twice",
     "outside_window": "outside the window",
-    "unknown_searches": "of texts that are no query",
-    "unknown_items": "of items that are not in the catalogue",
+    "unknown_searches": "lists of texts that are no query of the shop",
+    "unknown_items": "impressions and events of items that are not in the catalogue",
     "sampled_out": "left out, because there are too many",
-    "new_texts": "texts that are no query of the shop",
+    "new_texts": "such texts, each counted once",
 }
 """Count of ``production.json`` to what it says."""
 
@@ -99,26 +99,43 @@ def _effects(rounds: Sequence[Document]) -> Iterator[Interval]:
 
 
 def _errors(rounds: Sequence[Document]) -> Document:
-    """Errors that each round's synthesis was weighted by, over all sources.
+    """Errors that each round's synthesis was weighted by.
+
+    Counts of several sources cannot be added: some are pairs, some purchases, and later
+    rounds have more sources.
 
     Returns:
         ``sources`` of each round as counts by name, and ``rows`` with a ``type`` and its
-        ``counts`` by round.
+        ``shares`` by round: the mean of its shares of each source's errors.
     """
-    by_round: list[Counter[str]] = []
+    by_round: list[dict[str, float]] = []
     sources: list[Document] = []
     for shown_round in rounds:
-        all_types = Counter[str]()
-        totals = {}
-        for source, type_counts in shown_round.get("errors", {}).items():
-            all_types.update(type_counts)
-            totals[source] = sum(type_counts.values())
-        by_round.append(all_types)
+        errors = shown_round.get("errors", {})
+        totals = {source: sum(counts.values()) for source, counts in errors.items()}
+        by_round.append(_mean_shares(errors, totals))
         sources.append(totals)
 
-    overall = sum(by_round, Counter[str]())
+    overall: defaultdict[str, float] = defaultdict(float)
+    for type_shares in by_round:
+        for error_type, share in type_shares.items():
+            overall[error_type] += share
+    most_frequent = sorted(overall, key=lambda name: (-overall[name], name))
     rows = []
-    for error_type, _ in overall.most_common(MOST_ERROR_TYPES):
-        counts = [type_counts[error_type] for type_counts in by_round]
-        rows.append({"type": error_type, "counts": counts})
+    for error_type in most_frequent[:MOST_ERROR_TYPES]:
+        shares = [type_shares.get(error_type, 0.0) for type_shares in by_round]
+        rows.append({"type": error_type, "shares": shares})
     return {"sources": sources, "rows": rows}
+
+
+def _mean_shares(errors: Document, totals: Mapping[str, int]) -> dict[str, float]:
+    """Mean of a type's shares of the errors of every source that has any."""
+    voters = sum(total > 0 for total in totals.values())
+    shares: defaultdict[str, float] = defaultdict(float)
+    for source, type_counts in errors.items():
+        votes = totals[source] * voters
+        # Without an error there is no vote, and no division.
+        for error_type, count in type_counts.items():
+            if count:
+                shares[error_type] += count / votes
+    return dict(shares)

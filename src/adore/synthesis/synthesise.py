@@ -143,6 +143,7 @@ def run(
 
     plan = {
         "strategy": config.strategy,
+        "errors_weigh": config.strategy == "aware" and not config.weights,
         "errors": errors,
         "shares": shares,
         "available": counts,

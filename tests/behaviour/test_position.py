@@ -149,6 +149,7 @@ def test_a_click_counts_once_and_at_its_own_pair_only() -> None:
         ("d", "click", 9, 3),
         ("e", "impression", 4, 3),
         ("f", "click", 5, None),
+        ("g", "click", 1, 0),
     ]
     events = pl.DataFrame(
         [

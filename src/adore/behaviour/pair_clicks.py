@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["PairClicks", "count_pair_clicks"]
+__all__ = ["ETAS", "PairClicks", "count_pair_clicks"]
 
 Floats = npt.NDArray[np.float64]
 LEAN = 50.0
@@ -80,7 +80,8 @@ class PairClicks:
             eta: from :meth:`eta`.
 
         Returns:
-            From the Fisher information of the clicks; infinite without clicks.
+            From the Fisher information of the clicks, as if each were drawn by itself;
+            infinite without clicks.
         """
         share = self._law(eta)
         clicks = self.upper + self.lower
@@ -129,7 +130,7 @@ def count_pair_clicks(events: pl.DataFrame, depth: int) -> PairClicks:
 
     upper = pl.col("pair_position")
     is_click = pl.col("action_name") == "click"
-    clicks = events.filter(is_click, upper < depth)
+    clicks = events.filter(is_click, upper.is_between(1, depth - 1))
     once = clicks.unique(
         ["client_id", "session_id", "query_id", "object_id", "position"]
     )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from adore.behaviour.pair_clicks import PairClicks, count_pair_clicks
+from adore.behaviour.pair_clicks import ETAS, PairClicks, count_pair_clicks
 
 __all__ = ["DEEPEST", "BiasSource", "PositionBias", "position_bias"]
 
@@ -148,12 +148,11 @@ def _fit_power_law(clicks: Floats, expected: Floats) -> float:
     Returns:
         eta, to two digits.
     """
-    etas = np.linspace(0, 3, 301)
     positions = np.arange(1, len(clicks) + 1)
     log_positions = np.log(positions)
 
     # Shape [etas, positions].
-    log_law = -etas[:, None] * log_positions
+    log_law = -ETAS[:, None] * log_positions
 
     # Log likelihood of a multinomial with shares proportional to expected * k ** -eta,
     # without the terms that do not depend on eta.
@@ -165,7 +164,7 @@ def _fit_power_law(clicks: Floats, expected: Floats) -> float:
     log_likelihood = matched - penalty
 
     likeliest = np.argmax(log_likelihood)
-    return float(etas[likeliest])
+    return float(ETAS[likeliest])
 
 
 def _sums(index: Integers, values: Floats, size: int = 0) -> Floats:

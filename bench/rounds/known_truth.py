@@ -104,7 +104,7 @@ def page_share(lists: pl.DataFrame, brand: str) -> float:
 
     Returns:
         Over test lists that hold one of its items: its items' probabilities of being
-        examined, of all items' together.
+        examined, of all items' together; 0 where no list holds one.
     """
     shoppers = Shoppers()
     own = 0.0
@@ -118,4 +118,4 @@ def page_share(lists: pl.DataFrame, brand: str) -> float:
             looks = shoppers.propensity(position)
             everybody += looks
             own += looks * (item_brand == brand)
-    return 100 * own / everybody
+    return 100 * own / everybody if everybody else 0.0

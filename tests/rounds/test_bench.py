@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
-from bench.rounds.known_truth import expected_purchases
+from bench.rounds.known_truth import expected_purchases, page_share
 from bench.rounds.tables import interval_of, over_seeds, values_of
 
 from adore.data.shoppers import Shoppers
@@ -21,6 +22,11 @@ def test_purchases_of_a_list_are_those_of_simulated_shoppers(best_first: bool) -
         bought += sum(event["action_name"] == "purchase" for event in events)
     expected = expected_purchases([GRADES[item] for item in ranking])
     assert bought / shoppers.users == pytest.approx(expected, abs=0.012)
+
+
+def test_a_brand_that_no_list_holds_has_no_looks() -> None:
+    lists = pl.DataFrame({"query_id": ["q"] * 2, "score": [2, 1], "brand": ["a", "b"]})
+    assert page_share(lists, "gone") == 0.0 < page_share(lists, "b") < 50.0
 
 
 def test_an_interval_over_seeds_is_students() -> None:

@@ -62,7 +62,7 @@ def lost_purchases(effect: MetricEffect, users: int, alpha: float) -> float:
     Returns:
         The number; 0 where nothing was lost.
 
-    Source: James and Stein 1961, the positive-part estimate of one mean.
+    Source: the non-negative garrote of one mean (Breiman 1995), with its variance as penalty.
     """
     if effect.effect >= 0:
         return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -14,6 +14,8 @@ __all__ = [
     "ATTRIBUTES",
     "CHAMPION",
     "GAINS",
+    "JUDGED_EXACT",
+    "JUDGED_STRICTLY",
     "LABELS",
     "NO_WORDS",
     "PAIR",
@@ -26,6 +28,7 @@ __all__ = [
     "Reading",
     "Relation",
     "Score",
+    "SignKind",
     "State",
     "Value",
     "WordIndex",
@@ -101,6 +104,22 @@ def by_letter(values: Sequence[T]) -> dict[str, T]:
         {'I': 0.1, 'C': 0.2, 'S': 0.3, 'E': 0.4}
     """
     return {grade.letter: values[grade] for grade in Grade}
+
+
+JUDGED_EXACT = "judged exact"
+JUDGED_STRICTLY = "judged strictly"
+"""How a sign's pair had been graded: exact, or anything else."""
+
+
+class SignKind(StrEnum):
+    """What shoppers did with an item, and how the teacher or the champion had graded it."""
+
+    BOUGHT_JUDGED_STRICTLY = f"bought, {JUDGED_STRICTLY}"
+    RETURNED_JUDGED_EXACT = f"returned, {JUDGED_EXACT}"
+    SKIPPED_JUDGED_EXACT = f"skipped, {JUDGED_EXACT}"
+    BOUGHT_JUDGED_EXACT = f"bought, {JUDGED_EXACT}"
+    RETURNED_JUDGED_STRICTLY = f"returned, {JUDGED_STRICTLY}"
+    SKIPPED_JUDGED_STRICTLY = f"skipped, {JUDGED_STRICTLY}"
 
 
 @dataclass(frozen=True, slots=True)

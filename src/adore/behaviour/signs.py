@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import polars as pl
 
 from adore.behaviour.grade_model import GradeModel
-from adore.types import Grade
+from adore.types import JUDGED_EXACT, JUDGED_STRICTLY, Grade, SignKind
 
 __all__ = [
     "CONFIRMATIONS",
@@ -18,17 +17,6 @@ __all__ = [
     "SignRule",
     "find_signs",
 ]
-
-
-class SignKind(StrEnum):
-    """What shoppers did with an item, and how the judge had graded it."""
-
-    BOUGHT_JUDGED_STRICTLY = "bought, judged strictly"
-    RETURNED_JUDGED_EXACT = "returned, judged exact"
-    SKIPPED_JUDGED_EXACT = "skipped, judged exact"
-    BOUGHT_JUDGED_EXACT = "bought, judged exact"
-    RETURNED_JUDGED_STRICTLY = "returned, judged strictly"
-    SKIPPED_JUDGED_STRICTLY = "skipped, judged strictly"
 
 
 LENIENT_CORRECTION = SignKind.BOUGHT_JUDGED_STRICTLY
@@ -104,8 +92,8 @@ def find_signs(seen: pl.DataFrame, model: GradeModel, rule: SignRule) -> pl.Data
     is_judged_exact = pl.col("grade") == int(Grade.EXACT)
     judgement = (
         pl.when(is_judged_exact)
-        .then(pl.lit("judged exact"))
-        .otherwise(pl.lit("judged strictly"))
+        .then(pl.lit(JUDGED_EXACT))
+        .otherwise(pl.lit(JUDGED_STRICTLY))
     )
     kind = pl.concat_str(behaviour, judgement, separator=", ")
     signs = exposed.with_columns(

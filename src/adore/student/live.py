@@ -14,7 +14,7 @@ from adore.config import StageConfig
 from adore.progress import log_line, progress
 from adore.storage import write_json
 from adore.student.rankers import RANKERS, Ranker, load_ranker
-from adore.types import PAIR, Grade, items_by_id
+from adore.types import JUDGED_EXACT, JUDGED_STRICTLY, PAIR, Grade, items_by_id
 
 __all__ = ["Config", "run"]
 
@@ -68,9 +68,7 @@ def _errors(clear: pl.DataFrame, grades: pl.DataFrame) -> pl.DataFrame:
     """Clear pairs that the champion graded otherwise, as ``live_errors``."""
     is_exact = pl.col("grade") == int(Grade.EXACT)
     judgement = (
-        pl.when(is_exact)
-        .then(pl.lit("judged exact"))
-        .otherwise(pl.lit("judged strictly"))
+        pl.when(is_exact).then(pl.lit(JUDGED_EXACT)).otherwise(pl.lit(JUDGED_STRICTLY))
     )
     kind = pl.concat_str("behaviour", judgement, separator=", ")
 

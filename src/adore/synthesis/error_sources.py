@@ -14,7 +14,7 @@ from adore.artifacts import read_shards, read_table
 from adore.errors import check
 from adore.synthesis.allocation import GradedPair, count_errors
 from adore.synthesis.generator import read_grades
-from adore.types import PAIR, Evidence, Grade
+from adore.types import PAIR, Evidence, Grade, SignKind
 
 __all__ = ["ErrorSources", "errors_by_source", "first_answers", "queries_of_split"]
 
@@ -129,16 +129,16 @@ def _lost_purchases(segments: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 _SHOWN_AND_JUDGED = {
-    "skipped, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
-    "returned, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
-    "bought, judged strictly": (Grade.EXACT, Grade.IRRELEVANT),
+    SignKind.SKIPPED_JUDGED_EXACT: (Grade.IRRELEVANT, Grade.EXACT),
+    SignKind.RETURNED_JUDGED_EXACT: (Grade.IRRELEVANT, Grade.EXACT),
+    SignKind.BOUGHT_JUDGED_STRICTLY: (Grade.EXACT, Grade.IRRELEVANT),
 }
 """Kind of sign to the grade that shoppers show and the grade that teacher or champion gave."""
 
 
 def _online_errors(signs: pl.DataFrame) -> dict[str, int]:
     """Error types of the pairs on which shoppers and who graded them differ."""
-    kinds = list(_SHOWN_AND_JUDGED)
+    kinds = [kind.value for kind in _SHOWN_AND_JUDGED]
     is_error = pl.col("kind").is_in(kinds)
     errors = signs.filter(is_error)
     errors = errors.unique(PAIR).sort(PAIR)
@@ -146,7 +146,7 @@ def _online_errors(signs: pl.DataFrame) -> dict[str, int]:
 
     pairs: list[GradedPair] = []
     for kind, evidence_text in errors.iter_rows():
-        shown_grade, judged_grade = _SHOWN_AND_JUDGED[kind]
+        shown_grade, judged_grade = _SHOWN_AND_JUDGED[SignKind(kind)]
         pair = GradedPair(
             human=shown_grade,
             answered=judged_grade,

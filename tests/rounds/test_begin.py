@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.rounds.test_state import (
+    CHALLENGER,
     CONTROL,
     FIRST,
     MADE,
@@ -84,8 +85,18 @@ def test_a_runs_end_is_entered_once_and_is_on_its_page(tmp_path: Path) -> None:
     assert "<h2>Rounds</h2>" in (run / "index.html").read_text("utf-8")
 
 
-def test_a_round_that_could_not_read_its_input_begins_again(tmp_path: Path) -> None:
+def write_prepare(run: str) -> None:
+    done = Manifest("prepare", "0", "0", {}, {}, {}, "0", {}, {}, 1.0, 0.0, {})
+    write_json(asdict(done), f"{run}/prepare/manifest.json")
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_an_unfinished_round_begins_again_with_what_is_corrected(
+    tmp_path: Path, prepared: bool
+) -> None:
     shop = str(tmp_path / "shop")
+    if prepared:
+        write_prepare(f"{shop}/rounds/0001")
     places = []
     for name in ("nowhere", "nor here"):
         with pytest.raises(MissingError, match=name):
@@ -101,7 +112,7 @@ def test_a_round_that_could_not_read_its_input_begins_again(tmp_path: Path) -> N
     assert read_state(shop) == state
 
 
-def test_a_round_that_was_prepared_goes_on_as_it_began(
+def test_a_round_that_a_cluster_runs_goes_on_as_it_began(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop, run = str(tmp_path / "shop"), str(tmp_path / "run")
@@ -109,12 +120,21 @@ def test_a_round_that_was_prepared_goes_on_as_it_began(
     draft.details["run"] = run
     write(shop, draft)
     begin_run(run, data="demo", profile="tiny", seed=0, job="j-7")
-    done = Manifest("prepare", "0", "0", {}, {}, {}, "0", {}, {}, 1.0, 0.0, {})
-    write_json(asdict(done), f"{run}/prepare/manifest.json")
     begin_round(Shop(shop, "demo", "laptop", 3))
     assert read_state(shop).last == 1
     printed = capsys.readouterr().err
     assert "another profile and seed counts from the next round on" in printed
+
+
+def test_a_round_that_is_decided_goes_on_as_it_began(tmp_path: Path) -> None:
+    shop = str(tmp_path / "shop")
+    draft = started(1)
+    draft.details["run"] = str(tmp_path / "run")
+    draft.details["data"] = str(tmp_path / "nowhere")
+    write(shop, draft, decided(1, Action.PROMOTE, CHALLENGER))
+    with pytest.raises(MissingError, match="nowhere"):
+        begin_round(Shop(shop, "demo", "laptop", 0))
+    assert read_state(shop).last == 2
 
 
 def test_a_run_whose_profile_only_names_a_shop_is_no_round(tmp_path: Path) -> None:

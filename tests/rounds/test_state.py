@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -264,6 +265,7 @@ def test_a_student_that_serves_again_is_the_champion_again(tmp_path: Path) -> No
     write_json(card, challenger / "card.json")
     decide(shop, 1, Action.PROMOTE, by="test")
     set_champion(shop, CONTROL, by="test", reason="by hand")
+    shutil.rmtree(run)
 
     for _ in range(2):
         state = decide(shop, 1, Action.PROMOTE, by="cluster")

@@ -21,7 +21,7 @@ from adore.rounds.entries import Action, Document, Kind, Status
 from adore.rounds.registry import Draft, append, read_state
 from adore.rounds.state import Round, State
 from adore.rounds.values import merged, values_of
-from adore.run_record import RunRecord, RunStatus, begin_run, check_free, read_run
+from adore.run_record import RunStatus, begin_run, check_free, read_run
 
 __all__ = [
     "Shop",
@@ -168,7 +168,7 @@ def begin_round(
     """
     settings.check_profile(shop.profile)
     base = _base_profile(shop)
-    state = append(shop.place, lambda state: _start(state, shop, base))
+    state = append(shop.place, lambda state: _start(state, shop, base, is_going))
     current_round = state.unfinished
     if current_round is None:
         undecided = state.experiment.round if state.experiment else len(state.rounds)
@@ -176,9 +176,8 @@ def begin_round(
         return None
     log_line(f"round {current_round.number}: {current_round.run}")
     _tell_what_waits(current_round, shop, base)
-    record = read_run(current_round.run)
-    job = _job_of(record)
-    if job and record.get("status") == RunStatus.RUNNING and is_going(job):
+    job = _job_of(current_round, is_going)
+    if job:
         log_line(f"round {current_round.number}: run {job} does it on the cluster")
         return None
     _prepare(current_round)
@@ -191,9 +190,13 @@ def begin_round(
     return current_round
 
 
-def _job_of(record: RunRecord) -> str:
+def _job_of(current_round: Round, is_going: Callable[[str], bool]) -> str:
     """Id of the run on Kubeflow Pipelines that does a round; empty where none does."""
-    return str(record.get("owner", {}).get("job", ""))
+    record = read_run(current_round.run)
+    job = str(record.get("owner", {}).get("job", ""))
+    if job and record.get("status") == RunStatus.RUNNING and is_going(job):
+        return job
+    return ""
 
 
 def _base_profile(shop: Shop) -> Profile:
@@ -203,13 +206,18 @@ def _base_profile(shop: Shop) -> Profile:
     return sections
 
 
-def _start(state: State, shop: Shop, base: Profile) -> Draft | None:
+def _start(
+    state: State, shop: Shop, base: Profile, is_going: Callable[[str], bool]
+) -> Draft | None:
     """The first entry of the next round; None: go on with the last one, or wait."""
     unfinished = state.unfinished
     number = len(state.rounds) + 1
     if unfinished:
-        if not _begins_again(unfinished, shop, base):
+        if not _may_begin_again(unfinished, is_going):
             return None
+        if not _changed_arguments(unfinished, shop, base):
+            return None
+        check_free(unfinished.run)
         number = unfinished.number
     elif _waits(state, base):
         return None
@@ -242,14 +250,10 @@ def _changed_arguments(current_round: Round, shop: Shop, base: Profile) -> list[
     return sorted(set(names))
 
 
-def _begins_again(unfinished: Round, shop: Shop, base: Profile) -> bool:
-    """Whether a round that could not read its input begins again, with other arguments."""
-    is_prepared = read_manifest(storage.join(unfinished.run, "prepare")) is not None
-    is_begun = is_prepared or _job_of(read_run(unfinished.run))
-    if is_begun or not _changed_arguments(unfinished, shop, base):
-        return False
-    check_free(unfinished.run)
-    return True
+def _may_begin_again(unfinished: Round, is_going: Callable[[str], bool]) -> bool:
+    """Whether a round may take other arguments: a person corrects what made it fail."""
+    # What was decided on its student is in force, so that student must stay.
+    return not unfinished.decisions and not _job_of(unfinished, is_going)
 
 
 def _tell_what_waits(current_round: Round, shop: Shop, base: Profile) -> None:

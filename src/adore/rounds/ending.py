@@ -179,9 +179,12 @@ def _is_replaced(state: State, details: Document) -> bool:
 
 
 def _challenger(shop: str, number: int) -> Document:
-    """Copy the challenger of a round to the shop's place."""
+    """Copy the challenger of a round to the shop's place, unless that was done before."""
     decided_round = read_state(shop).find_round(number)
     run = decided_round.run if decided_round else ""
+    for entry in decided_round.decisions if decided_round else ():
+        if entry.details["action"] == Action.PROMOTE:
+            return dict(entry.details["champion"])
     return _keep(shop, join(run, "release", "variants", CHALLENGER), run=run)
 
 

@@ -167,7 +167,7 @@ def fold(entries: Iterable[Entry]) -> State:
 def _start(state: State, entry: Entry) -> State:
     started_round = Round(entry, champion=state.champion)
     earlier_rounds = state.rounds
-    # A round begins again where nothing had come of it.
+    # A round that failed may begin again, with what a person corrected.
     if state.unfinished:
         earlier_rounds = earlier_rounds[:-1]
     return replace(state, rounds=(*earlier_rounds, started_round))

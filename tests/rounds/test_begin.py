@@ -92,7 +92,7 @@ def write_prepare(run: str) -> None:
 
 @pytest.mark.parametrize("prepared", [False, True])
 def test_an_unfinished_round_begins_again_with_what_is_corrected(
-    tmp_path: Path, prepared: bool
+    tmp_path: Path, prepared: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = str(tmp_path / "shop")
     if prepared:
@@ -106,6 +106,7 @@ def test_an_unfinished_round_begins_again_with_what_is_corrected(
         places.append(only_round.started.details["data"])
         assert only_round.number == 1 and state.unfinished == only_round
     assert places == [str(tmp_path / "nowhere"), str(tmp_path / "nor here")]
+    assert "round 1 begins again with another data" in capsys.readouterr().err
     # The same arguments add nothing.
     with pytest.raises(MissingError):
         begin_round(Shop(shop, str(tmp_path / "nor here"), "laptop", 0))

@@ -215,10 +215,12 @@ def _start(
     if unfinished:
         if not _may_begin_again(unfinished, is_going):
             return None
-        if not _changed_arguments(unfinished, shop, base):
+        changed_names = _changed_arguments(unfinished, shop, base)
+        if not changed_names:
             return None
         check_free(unfinished.run)
         number = unfinished.number
+        log_line(f"round {number} begins again with another {_listed(changed_names)}")
     elif _waits(state, base):
         return None
     details: Document = {
@@ -262,8 +264,12 @@ def _tell_what_waits(current_round: Round, shop: Shop, base: Profile) -> None:
     if changed_names:
         log_line(
             f"round {current_round.number} goes on as it began; "
-            f"another {' and '.join(changed_names)} counts from the next round on"
+            f"another {_listed(changed_names)} counts from the next round on"
         )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(names)
 
 
 def _waits(state: State, base: Profile) -> bool:

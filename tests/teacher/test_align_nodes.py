@@ -98,12 +98,19 @@ def made(
 
 
 def test_the_tiny_teacher(run: Path, tmp_path: Path) -> None:
-    profile = write(tmp_path / "profile.yaml", {"sft_epochs": 4})
+    profile = write(tmp_path / "profile.yaml", {"sft_epochs": 4, "kto_epochs": 4})
     one = made(run, profile, 1, tmp_path / "log")
     (run / "align").rename(tmp_path / "alone")
     two = made(run, profile, 2, tmp_path / "log")
     np.testing.assert_allclose(two[0], one[0], rtol=1e-2)
     assert len(two[1]) == len(one[1]) > 0
+
+
+def test_a_few_steps_of_kto_teach_without_a_point_of_the_curve(
+    run: Path, tmp_path: Path
+) -> None:
+    profile = write(tmp_path / "profile.yaml", {"kto_epochs": 1})
+    assert made(run, profile, 1, tmp_path / "log")[1] == []
 
 
 LARGE = """

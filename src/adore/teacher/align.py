@@ -96,7 +96,8 @@ def train(
     """
     curves = {"sft": teacher.fit_sft(agreeing_pairs(table), output / "sft")}
     kto = teacher.fit_kto(output / "sft", feedback, output / "model")
-    if kto:
+    # a few steps teach without a point of the curve
+    if (output / "model").exists():
         curves["kto"] = kto
     else:
         shutil.copytree(output / "sft", output / "model")

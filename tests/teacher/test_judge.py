@@ -93,9 +93,8 @@ def test_the_trace_language_is_closed() -> None:
     for text in texts:
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in ids and tokenizer.decode(ids) == text
-    assert "mug shoe".split() == sorted(
-        set(product_words(texts, min_traces=1)) & {"mug", "shoe", "acme"}
-    ), "brands are no words"
+    words = {word.strip() for word in product_words(texts, min_traces=1)}
+    assert words & {"mug", "shoe", "acme"} == {"mug", "shoe"}, "brands are no words"
     assert answer(Grade.EXACT, GOOD).startswith(ANSWER_PREFIX) and json.loads(
         answer(Grade.IRRELEVANT, BAD)
     )

@@ -25,9 +25,6 @@ def _line(name: str, evidence: Sequence[Evidence]) -> str:
         product_type = evidence[0]
         item_type = product_type.found or "nothing"
         state = _state(product_type)
-        # a match says all: with words, what one query's shoppers leave would teach a product
-        if product_type.state == "match":
-            return f"{name} {state}"
         return f"{name} {state} asked {product_type.asked} found {item_type}"
 
     # Sorted: the order of the query's words must not change the prompt.

@@ -93,8 +93,9 @@ def test_the_trace_language_is_closed() -> None:
     for text in texts:
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in ids and tokenizer.decode(ids) == text
-    words = {word.strip() for word in product_words(texts, min_traces=1)}
-    assert words & {"mug", "shoe", "acme"} == {"mug", "shoe"}, "brands are no words"
+    assert "mug shoe".split() == sorted(
+        set(product_words(texts, min_traces=1)) & {"mug", "shoe", "acme"}
+    ), "brands are no words"
     assert answer(Grade.EXACT, GOOD).startswith(ANSWER_PREFIX) and json.loads(
         answer(Grade.IRRELEVANT, BAD)
     )

@@ -92,29 +92,6 @@ def test_the_operating_point_beside_the_weights_is_applied(
     assert judged.grade == LABELS[judged.rationale.grade] != Grade.EXACT
 
 
-def test_smoothing_leaves_a_share_to_the_other_grades(tmp_path: Path) -> None:
-    tokenizer = new_tokenizer()
-    rows = [sft_row(GOOD, Grade.EXACT), sft_row(BAD, Grade.IRRELEVANT)] * 48
-    smoothing = 0.2
-    how = FitSettings(30, 6e-3, 16, smoothing=smoothing)
-    model = new_model(tokenizer, layers=2, width=32, seed=0)
-    train_sft(model, tokenizer, rows, tmp_path / "sft", how)
-
-    # the best that can be learnt: the target itself
-    right, rival = 1 - smoothing * 3 / 4, smoothing / 4
-    for probabilities, grade in zip(
-        TinyGrader(tmp_path / "sft").grade([GOOD, BAD]),
-        (Grade.EXACT, Grade.IRRELEVANT),
-        strict=True,
-    ):
-        target = [rival] * 4
-        target[grade] = right
-        assert probabilities == pytest.approx(target, abs=0.02)
-    # what is no grade is not smoothed: the rest of the answer is sure
-    rest = log_probability(tmp_path / "sft", rows[0], rows[0]["completion"])
-    assert rest == pytest.approx(np.log(right), abs=0.1)
-
-
 def log_probability(folder: Path, row: dict[str, Any], completion: str) -> float:
     """Of the completion's tokens (and the end) after the row's prompt,
     under the model in ``folder``.
@@ -196,7 +173,7 @@ def test_the_loss_of_kto_is_the_papers(taught: Path, tmp_path: Path) -> None:
 
 def test_two_processes_give_the_loss_of_one(taught: Path, tmp_path: Path) -> None:
     rows = [sft_row(GOOD, Grade.EXACT), sft_row(BAD, Grade.SUBSTITUTE)] * 40
-    how = FitSettings(2, 1e-3, 16, smoothing=0.1)
+    how = settings(2, 1e-3)
     one, two = (
         train("sft", taught / "sft", rows, tmp_path / str(n), how, processes=n)
         for n in (1, 2)

@@ -54,7 +54,6 @@ class FitSettings:
         rate: highest learning rate.
         batch: rows a step, shared by all processes.
         seed: of all that is random.
-        smoothing: share of SFT's target for a grade that all grades get alike.
         trl: further arguments of TRL's ``SFTConfig`` or ``KTOConfig``, as ``beta``.
     """
 
@@ -62,7 +61,6 @@ class FitSettings:
     rate: float
     batch: int
     seed: int = 0
-    smoothing: float = 0.0
     trl: Mapping[str, Any] = field(default_factory=dict)
 
 

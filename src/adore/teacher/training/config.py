@@ -71,30 +71,25 @@ class LoraTeacherConfig(BaseModel):
 class Config(BookConfig):
     """Sizes and settings of the teacher; ``large`` None: a tiny one that reads evidence traces."""
 
-    layers: int = 2
+    layers: int = 3
     """Layers of the tiny teacher."""
-    width: int = 64
+    width: int = 96
     """Width of the tiny teacher."""
     sft_rows: int = Field(4000, ge=1)
     """Most rationales of SFT."""
     sft_epochs: float = 3.0
     """Epochs of SFT."""
-    sft_rate: float = 4e-3
+    sft_rate: float = 3e-3
     """Learning rate of SFT."""
-    sft_smoothing: float = Field(0.1, ge=0, lt=1)
-    """Share of SFT's target for a grade that all grades get alike.
-
-    A teacher that is sure of every grade is one that KTO cannot move a little.
-    """
     kto_rows: int = Field(4000, ge=0)
     """Most feedback rows; corrections come first."""
     max_direction_ratio: float = Field(8.0, ge=1)
     """Most right answers of one direction for one of the other, in KTO."""
-    kto_epochs: float = 6.0
+    kto_epochs: float = 2.0
     """Epochs of KTO."""
-    kto_rate: float = 2e-3
+    kto_rate: float = 1e-3
     """Learning rate of KTO."""
-    beta: float = Field(0.1, gt=0)
+    beta: float = Field(0.5, gt=0)
     """How closely KTO keeps to the SFT teacher; larger is closer."""
     desirable_weight: float = 1.0
     """Weight of desirable answers in KTO's loss."""

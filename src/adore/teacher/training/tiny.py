@@ -39,8 +39,6 @@ __all__ = [
 
 MAX_LENGTH = 256
 """Tokens of trace and answer."""
-IGNORED = -100
-"""What TRL labels a token with that is not learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,6 @@ def sft_settings(config: Config) -> FitSettings:
         rate=config.sft_rate,
         batch=config.batch,
         seed=config.seed,
-        smoothing=config.sft_smoothing,
     )
 
 
@@ -169,8 +166,6 @@ def kto_settings(config: Config) -> FitSettings:
             "loss_type": config.loss,
             "desirable_weight": config.desirable_weight,
             "undesirable_weight": config.undesirable_weight,
-            # once, not once an epoch: the start does not change
-            "precompute_ref_log_probs": True,
         },
     )
 
@@ -223,22 +218,21 @@ def train_sft(
         tokenizer: the model's.
         rows: of :func:`adore.teacher.training.datasets.sft_row`.
         folder: where the trained model goes.
-        settings: epochs, rate, batch, seed, smoothing.
+        settings: epochs, rate, batch, seed.
         checkpoint: where its state is kept.
 
     Returns:
         The loss curve.
     """
     from datasets import Dataset
-    from trl import SFTConfig
+    from trl import SFTConfig, SFTTrainer
 
     arguments = {
         **_arguments(folder, settings),
         "completion_only_loss": True,
         "packing": False,
     }
-    trainer_type = _sft_trainer_type(tokenizer, settings.smoothing)
-    trainer = trainer_type(
+    trainer = SFTTrainer(
         model=model,
         args=SFTConfig(**arguments),
         train_dataset=Dataset.from_list(rows),
@@ -306,57 +300,6 @@ def _arguments(folder: Path, settings: FitSettings) -> dict[str, object]:
         "dataloader_pin_memory": False,
         "gradient_checkpointing": False,
     }
-
-
-def _sft_trainer_type(tokenizer: Any, smoothing: float) -> Any:
-    """TRL's trainer, with label smoothing among the grades' letters if wanted."""
-    # TRL's own smooths over the whole vocabulary: next to nothing for a grade's rivals
-    from trl import SFTTrainer
-
-    if not smoothing:
-        return SFTTrainer
-    letter_ids = tokenizer.convert_tokens_to_ids([grade.letter for grade in Grade])
-
-    class SmoothedTrainer(SFTTrainer):  # type: ignore[misc]
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: Any,
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            labels = inputs.pop("labels")
-            outputs = model(**inputs, use_cache=False)
-            total, count = _smoothed_loss(outputs.logits, labels, letter_ids, smoothing)
-            # the trainer counts the tokens of all processes, and averages their gradients
-            if num_items_in_batch is not None:
-                total = total * self.accelerator.num_processes
-                count = num_items_in_batch
-            loss = total / count
-            return (loss, outputs) if return_outputs else loss
-
-    return SmoothedTrainer
-
-
-def _smoothed_loss(
-    logits: Any, labels: Any, letter_ids: list[int], smoothing: float
-) -> tuple[Any, Any]:
-    """Summed loss of a batch's learnt tokens, and their number."""
-    import torch
-
-    # each token is predicted from those before it
-    log_probabilities = logits[:, :-1].log_softmax(-1)
-    targets = labels[:, 1:]
-    is_learnt = targets != IGNORED
-    token_ids = targets.clamp(min=0)[..., None]
-    right = log_probabilities.gather(-1, token_ids)[..., 0]
-
-    letters = torch.tensor(letter_ids, device=targets.device)
-    is_letter = torch.isin(targets, letters)
-    any_letter = log_probabilities[..., letter_ids].mean(-1)
-    smoothed = (1 - smoothing) * right + smoothing * any_letter
-    likelihood = torch.where(is_letter, smoothed, right)
-    return -likelihood[is_learnt].sum(), is_learnt.sum()
 
 
 def _loss_logger(label: str) -> Any:

@@ -10,17 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from adore.prompts import ANSWER_PREFIX
 from adore.types import ATTRIBUTES, STATES
 
 __all__ = ["new_model", "new_tokenizer", "product_words"]
 
-_ANSWER_PARTS = (ANSWER_PREFIX, '","against":[', '","', "]}")
-"""What every answer has, a token each."""
-_TOKENS = "|".join(
-    [*map(re.escape, _ANSWER_PARTS), r" ?[^\W\d]+", r" ?\d", r"\s", r"[^\w\s]"]
-)
-"""A word takes the space before it: traces are half as long as with one token a sign."""
+_TOKENS = r"\s|[^\W\d]+|\d|[^\w\s]"
 _WHERE = (
     "title",
     "category",
@@ -69,14 +63,10 @@ def new_tokenizer(products: Sequence[str] = ()) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     # the order makes the ids, and so the results of a seed
-    tokens = ["<unk>", "<pad>", "<eos>", " ", "\n", *'{}[]":,', *"ICSE"]
-    tokens += _ANSWER_PARTS
-    tokens += ["pair", "answer", "grade", "against", *ATTRIBUTES]
-    after_space = [*"0123456789", "asked", "found", "nothing"]
-    after_space += [*ATTRIBUTES, *STATES, *_WHERE]
-    tokens += [f" {word}" for word in after_space]
-    tokens += products
-    distinct = dict.fromkeys(tokens)
+    words = ["<unk>", "<pad>", "<eos>", " ", "\n", *'{}[]":,', *"0123456789", *"ICSE"]
+    words += ["pair", "answer", "grade", "against", *ATTRIBUTES, *STATES, *_WHERE]
+    words += ["asked", "found", "nothing", *products]
+    distinct = dict.fromkeys(words)
     vocabulary = {word: number for number, word in enumerate(distinct)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKENS), "isolated")

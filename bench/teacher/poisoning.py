@@ -94,7 +94,7 @@ def train_sft(bench: Bench, folder: Path) -> None:
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     """KTO from the SFT teacher on a ``feedback`` table, as the align stage does it."""
     start = bench.run / "sft"
-    if not tiny_teacher(bench).fit_kto(start, table, folder):
+    if tiny_teacher(bench).fit_kto(start, table, folder) is None:
         shutil.copytree(start, folder)
 
 

@@ -96,11 +96,10 @@ def train(
     """
     curves = {"sft": teacher.fit_sft(agreeing_pairs(table), output / "sft")}
     kto = teacher.fit_kto(output / "sft", feedback, output / "model")
-    # a few steps teach without a point of the curve
-    if (output / "model").exists():
-        curves["kto"] = kto
-    else:
+    if kto is None:
         shutil.copytree(output / "sft", output / "model")
+    else:
+        curves["kto"] = kto
     return curves
 
 

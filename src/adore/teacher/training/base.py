@@ -30,7 +30,9 @@ class Teacher(Protocol):
         """
         ...
 
-    def fit_kto(self, start: Path, feedback: pl.DataFrame, folder: Path) -> Curve:
+    def fit_kto(
+        self, start: Path, feedback: pl.DataFrame, folder: Path
+    ) -> Curve | None:
         """KTO on behaviour, from the model that :meth:`fit_sft` trained.
 
         Args:
@@ -39,7 +41,7 @@ class Teacher(Protocol):
             folder: where the trained model goes.
 
         Returns:
-            The loss curve; empty if the feedback has too little to learn from, and then
+            The loss curve; None if the feedback has too little to learn from, and then
             nothing is written.
         """
         ...

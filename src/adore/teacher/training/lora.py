@@ -101,7 +101,9 @@ class LoraTeacher:
             save_steps=config.save_steps,
         )
 
-    def fit_kto(self, start: Path, feedback: pl.DataFrame, folder: Path) -> Curve:
+    def fit_kto(
+        self, start: Path, feedback: pl.DataFrame, folder: Path
+    ) -> Curve | None:
         """See :class:`adore.teacher.training.base.Teacher`.
 
         Args:
@@ -110,7 +112,7 @@ class LoraTeacher:
             folder: where the merged model goes.
 
         Returns:
-            The loss curve; empty if feedback speaks one way only.
+            The loss curve; None if feedback speaks one way only.
 
         Raises:
             ConfigError: no row is short enough, or one process cannot train as
@@ -130,7 +132,7 @@ class LoraTeacher:
         rows = batch_distinct(fitting, self.large.batch, config.seed)
         if not rows:
             log_line("    KTO: left out, no feedback that speaks both ways")
-            return []
+            return None
         return train_kto(
             self.large,
             start,

@@ -84,7 +84,9 @@ class TinyTeacher:
         shutil.rmtree(start)
         return curve
 
-    def fit_kto(self, start: Path, feedback: pl.DataFrame, folder: Path) -> Curve:
+    def fit_kto(
+        self, start: Path, feedback: pl.DataFrame, folder: Path
+    ) -> Curve | None:
         """See :class:`adore.teacher.training.base.Teacher`.
 
         Args:
@@ -93,7 +95,7 @@ class TinyTeacher:
             folder: where the trained model goes.
 
         Returns:
-            The loss curve; empty if there is less than a batch of rows.
+            The loss curve; None if there is less than a batch of rows.
 
         Raises:
             AdoreError: a process failed; the end of its output is in the text.
@@ -114,7 +116,7 @@ class TinyTeacher:
                 f"    KTO: left out, {len(rows)} rows that speak both ways, "
                 f"less than a batch of {config.batch}"
             )
-            return []
+            return None
         return train(
             "kto",
             start,

@@ -61,9 +61,11 @@ def explore(
         (1, 'bacde')
     """
     items = list(ranked)
+    # Seeding takes time in every request: not where no list is explored.
+    if len(items) < 2 or share <= 0:
+        return ShownList(items)
     draws = random.Random(search)
-    is_explored = draws.random() < share
-    if len(items) < 2 or not is_explored:
+    if draws.random() >= share:
         return ShownList(items)
 
     first_pair = draws.choice((1, 2))

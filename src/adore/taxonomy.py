@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adore.errors import check
 from adore.registry import Registry
 from adore.types import ATTRIBUTES, Grade
 
-__all__ = ["ERROR_TYPES", "TYPE_OF", "ErrorType", "register_error_type"]
+__all__ = [
+    "ERROR_TYPES",
+    "TYPE_OF",
+    "ErrorType",
+    "mean_shares",
+    "register_error_type",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +274,37 @@ _BUILT_IN = (
 
 for _error in _BUILT_IN:
     register_error_type(_error)
+
+
+def mean_shares(sources: Iterable[Mapping[str, int]]) -> dict[str, float]:
+    """Compute each error type's mean share of the errors of several sources.
+
+    Counts of several sources cannot be added: some are pairs, some purchases. So every source
+    that has errors has the same vote.
+
+    Args:
+        sources: errors per error type, one mapping for each source.
+
+    Returns:
+        Error type to its share; they sum to 1. Empty where no source has an error.
+
+    Example:
+        >>> mean_shares([{"brand": 3, "colour": 1}, {"brand": 0}])
+        {'brand': 0.75, 'colour': 0.25}
+    """
+    with_errors = [counts for counts in sources if any(counts.values())]
+    error_types: dict[str, None] = {}
+    for counts in with_errors:
+        error_types.update(dict.fromkeys(counts))
+
+    shares: dict[str, float] = {}
+    for error_type in error_types:
+        votes = []
+        for counts in with_errors:
+            total = sum(counts.values())
+            votes.append(counts.get(error_type, 0) / total)
+        shares[error_type] = sum(votes) / len(votes)
+    return shares
 
 
 def _first_by_attribute() -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from adore.report.plots import Interval, forest
+from adore.taxonomy import mean_shares
 
 __all__ = ["ROUNDS", "production_counts", "read_timeline"]
 
@@ -101,41 +102,26 @@ def _effects(rounds: Sequence[Document]) -> Iterator[Interval]:
 def _errors(rounds: Sequence[Document]) -> Document:
     """Errors that each round's synthesis was weighted by.
 
-    Counts of several sources cannot be added: some are pairs, some purchases, and later
-    rounds have more sources.
-
     Returns:
         ``sources`` of each round as counts by name, and ``rows`` with a ``type`` and its
-        ``shares`` by round: the mean of its shares of each source's errors.
+        ``shares`` by round, see :func:`adore.taxonomy.mean_shares`.
     """
     by_round: list[dict[str, float]] = []
     sources: list[Document] = []
     for shown_round in rounds:
         errors = shown_round.get("errors", {})
         totals = {source: sum(counts.values()) for source, counts in errors.items()}
-        by_round.append(_mean_shares(errors, totals))
+        by_round.append(mean_shares(errors.values()))
         sources.append(totals)
 
     overall: defaultdict[str, float] = defaultdict(float)
     for type_shares in by_round:
         for error_type, share in type_shares.items():
             overall[error_type] += share
-    most_frequent = sorted(overall, key=lambda name: (-overall[name], name))
+    seen = [error_type for error_type, share in overall.items() if share > 0]
+    most_frequent = sorted(seen, key=lambda name: (-overall[name], name))
     rows = []
     for error_type in most_frequent[:MOST_ERROR_TYPES]:
         shares = [type_shares.get(error_type, 0.0) for type_shares in by_round]
         rows.append({"type": error_type, "shares": shares})
     return {"sources": sources, "rows": rows}
-
-
-def _mean_shares(errors: Document, totals: Mapping[str, int]) -> dict[str, float]:
-    """Mean of a type's shares of the errors of every source that has any."""
-    voters = sum(total > 0 for total in totals.values())
-    shares: defaultdict[str, float] = defaultdict(float)
-    for source, type_counts in errors.items():
-        votes = totals[source] * voters
-        # Without an error there is no vote, and no division.
-        for error_type, count in type_counts.items():
-            if count:
-                shares[error_type] += count / votes
-    return dict(shares)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from adore.attributes.contrasts import contrast_type
 from adore.errors import check
 from adore.synthesis.catalogue import is_accessory
-from adore.taxonomy import ERROR_TYPES, TYPE_OF
+from adore.taxonomy import ERROR_TYPES, TYPE_OF, mean_shares
 from adore.types import Evidence, Grade
 
 __all__ = ["GradedPair", "count_errors", "quotas", "type_shares"]
@@ -155,28 +155,15 @@ def _spread(
 ) -> dict[str, float]:
     """Half evenly, half by the mean of the shares of errors."""
     even = 1.0 / len(error_types)
-    with_errors: list[Mapping[str, int]] = []
-    for counts in errors:
-        if any(counts.values()):
-            with_errors.append(counts)
+    error_shares = mean_shares(errors)
 
     spread: dict[str, float] = {}
     for error_type in error_types:
         error_share = even
-        if with_errors:
-            error_share = _mean_share(error_type, with_errors)
+        if error_shares:
+            error_share = error_shares.get(error_type, 0.0)
         spread[error_type] = 0.5 * even + 0.5 * error_share
     return spread
-
-
-def _mean_share(error_type: str, sources: Sequence[Mapping[str, int]]) -> float:
-    """An error type's mean share of the errors; every source of errors has the same vote."""
-    shares: list[float] = []
-    for counts in sources:
-        total = sum(counts.values())
-        count = counts.get(error_type, 0)
-        shares.append(count / total)
-    return sum(shares) / len(shares)
 
 
 def _cap_positives(shares: Mapping[str, float]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from adore.data.rows import Row, Rows
 from adore.data.searches import text_id
 from adore.entities import decoded
 
-__all__ = ["RequestConfig", "TypedRequests", "read_requests", "typed_requests"]
+__all__ = ["NEAR", "RequestConfig", "TypedRequests", "read_requests", "typed_requests"]
 
 NEAR = 0.8
 """Jaccard index of words from which a text is a near-duplicate of a held-out one."""

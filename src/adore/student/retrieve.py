@@ -23,6 +23,7 @@ from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.config import StageConfig
 from adore.data.queries import REQUEST_PREFIX
+from adore.data.requests import NEAR
 from adore.progress import progress
 from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
@@ -50,7 +51,7 @@ class Config(StageConfig):
     """Items of such a list."""
     depth: int = Field(50, ge=1)
     """Ranks of each ranking that are fused."""
-    near: float = Field(0.8, gt=0, le=1)
+    near: float = Field(NEAR, gt=0, le=1)
     """Jaccard index of words from which a query is a near-duplicate of a held-out one."""
 
 

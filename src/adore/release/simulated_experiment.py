@@ -13,14 +13,10 @@ from adore.experiment.decision import Action, decide
 from adore.experiment.design import design_of
 from adore.experiment.metrics import PRIMARY
 from adore.release.segments import segments
-from adore.release.simulated_traffic import TrafficConfig, serve_visits
+from adore.release.simulated_traffic import Config, serve_visits
 from adore.storage import write_json
 
 __all__ = ["Config", "run"]
-
-
-class Config(TrafficConfig):
-    """Number and behaviour of the simulated shoppers."""
 
 
 def run(

@@ -17,8 +17,7 @@ from adore.experiment.analysis import mean_per_user
 from adore.experiment.design import CONTROL, design_of
 from adore.experiment.metrics import PRIMARY
 from adore.release.release import shop_actions
-from adore.release.simulated_experiment import Config
-from adore.release.simulated_traffic import serve_visits
+from adore.release.simulated_traffic import Config, serve_visits
 from adore.storage import write_json
 from adore.student.export import CARD
 from adore.student.known import info_of

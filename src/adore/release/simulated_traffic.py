@@ -30,13 +30,13 @@ from adore.release.simulated_visits import (
 )
 from adore.serving.exposure import read_log
 
-__all__ = ["Traffic", "TrafficConfig", "serve_visits"]
+__all__ = ["Config", "Traffic", "serve_visits"]
 
 Row = dict[str, Any]
 """Value by column of an item, an exposure or an event."""
 
 
-class TrafficConfig(VisitsConfig):
+class Config(VisitsConfig):
     """Number and behaviour of the simulated shoppers.
 
     The design of the experiment is in the release's plan.
@@ -146,7 +146,7 @@ class _Shop:
         return [ranked_item["item_id"] for ranked_item in response.json()["items"]]
 
 
-def _send(config: TrafficConfig, visits: Sequence[Visit], shop: _Shop) -> None:
+def _send(config: Config, visits: Sequence[Visit], shop: _Shop) -> None:
     """Make all visits, some at the same time."""
     with ThreadPoolExecutor(config.concurrency) as executor:
         results = executor.map(shop.visit, visits)
@@ -157,7 +157,7 @@ def _send(config: TrafficConfig, visits: Sequence[Visit], shop: _Shop) -> None:
 
 
 def serve_visits(
-    config: TrafficConfig, prepared: Path, release: Path, output: Path
+    config: Config, prepared: Path, release: Path, output: Path
 ) -> Traffic:
     """Serve a release to simulated shoppers, and write ``exposures`` and ``events``.
 
